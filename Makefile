@@ -1,0 +1,37 @@
+# What a newcomer types. Everything is installed into .venv, and nothing outside this folder is changed.
+.PHONY: demo up chat test check lock clean
+
+AGENT ?= dba-agent
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+SEED_FLAG := $(if $(SEED),--seed $(SEED))
+
+demo: $(VENV)/local.installed
+	@$(PYTHON) -m runner demo $(SEED_FLAG)
+
+up: $(VENV)/local.installed
+	@$(PYTHON) -m runner up $(SEED_FLAG)
+
+chat: $(VENV)/local.installed
+	@$(PYTHON) -m runner chat --agent $(AGENT)
+
+test: $(VENV)/dev.installed
+	$(PYTHON) -m pytest
+
+check: $(VENV)/dev.installed
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+
+# Versions and hashes, no addresses: the lock serves whichever index a machine uses.
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--extra local --extra dev pyproject.toml -o locks/dev.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--extra local --constraint locks/dev.txt pyproject.toml -o locks/local.txt
+
+clean:
+	rm -rf $(VENV) .state .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/%.installed: locks/%.txt pyproject.toml scripts/setup
+	@scripts/setup $(VENV) $*
