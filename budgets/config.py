@@ -1,0 +1,38 @@
+"""The budget service's environment."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+STORE_SCHEMES = ("redis://", "rediss://", "unix://")
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="BUDGETS_", frozen=True)
+
+    store: SecretStr = Field(
+        description="It says where the counters live, for example redis://127.0.0.1:6379 (Redis or Valkey). "
+        "`make up` starts a Valkey of its own."
+    )
+    policy: Path = Field(description="It names the RateLimitConfig file with the budgets.")
+    host: str = Field("127.0.0.1", description="The address that both ports listen on.")
+    grpc_port: int = Field(8083, ge=1, le=65535, description="The port of the rate-limit API that the gateway calls.")
+    http_port: int = Field(8084, ge=1, le=65535, description="The port of health, status and reset, for operators only.")
+    domain: str = Field("agentic-budgets", min_length=1, description="The rate-limit domain that the gateway sends.")
+    unmatched: Literal["refuse", "admit"] = Field(
+        "refuse", description="What happens to a caller that no budget covers: refuse, or admit without any limit."
+    )
+    store_timeout: float = Field(0.25, gt=0, le=5, description="Seconds that a check waits for the store before it is refused.")
+    charge_patience: float = Field(
+        30, ge=0, le=600, description="Seconds for which a charge is retried while the store is away."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="The least level that is logged.")
+
+    @field_validator("store")
+    @classmethod
+    def _is_redis_url(cls, store: SecretStr) -> SecretStr:
+        if not store.get_secret_value().startswith(STORE_SCHEMES):
+            raise ValueError(f"a store's URL starts with one of {', '.join(STORE_SCHEMES)}")
+        return store

@@ -1,0 +1,168 @@
+"""The engine over a real Valkey, with a clock that the test sets."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from budgets.engine import Engine
+from budgets.policy import Policy
+from budgets.store import LINGER, Store, StoreAway
+from tests.integration.budgets.stores import RunningValkey
+from tests.unit.budgets.policies import DAY_DBA, HOUR_DBA, TWO_WINDOWS, write
+from tests.waiting import until
+
+pytestmark = pytest.mark.anyio
+
+DBA = (HOUR_DBA, DAY_DBA)
+SALES_DAY = (("window", "day"), ("team", "sales"))
+
+
+@dataclass
+class Bench:
+    engine: Engine
+    store: Store
+    policy: Policy
+    now: list[float] = field(default_factory=lambda: [1_000_000_000.0])
+
+    async def used(self) -> dict[str, int]:
+        return {balance.budget.id: balance.used for balance in await self.engine.status() if balance.used}
+
+
+@pytest.fixture
+async def bench(valkey: RunningValkey, tmp_path: Path) -> AsyncIterator[Bench]:
+    policy = Policy.read(write(tmp_path, TWO_WINDOWS))
+    store = Store.connect(valkey.url, "test-domain", timeout=0.25)
+    now = [1_000_000_000.0]
+    engine = Engine(policy, store, charge_patience=10, clock=lambda: now[0])
+    yield Bench(engine, store, policy, now)
+    await store.close()
+
+
+async def test_a_charge_counts_in_both_windows(bench: Bench) -> None:
+    await bench.engine.charge([(HOUR_DBA, 7), (HOUR_DBA, 100), (DAY_DBA, 7), (DAY_DBA, 100)])
+    assert await bench.used() == {"team-token-budget/dba/hour": 107, "team-token-budget/dba/day": 107}
+
+
+async def test_the_call_that_crosses_the_limit_completes_and_the_next_is_refused(bench: Bench) -> None:
+    await bench.engine.charge([(HOUR_DBA, 4_999), (DAY_DBA, 4_999)])
+    assert (await bench.engine.check(DBA)).admitted
+    await bench.engine.charge([(HOUR_DBA, 1), (DAY_DBA, 1)])
+    refusal = (await bench.engine.check(DBA)).refused_by
+    assert refusal
+    assert (refusal.budget.id, refusal.used) == ("team-token-budget/dba/hour", 5_000)
+
+
+async def test_a_refusal_costs_nothing(bench: Bench) -> None:
+    await bench.engine.charge([(HOUR_DBA, 5_000)])
+    for _ in range(3):
+        assert not (await bench.engine.check(DBA)).admitted
+    assert await bench.used() == {"team-token-budget/dba/hour": 5_000}
+
+
+async def test_the_day_refuses_when_the_hour_has_room(bench: Bench) -> None:
+    await bench.engine.charge([(DAY_DBA, 50_000)])
+    refusal = (await bench.engine.check(DBA)).refused_by
+    assert refusal
+    assert refusal.budget.id == "team-token-budget/dba/day"
+
+
+async def test_the_next_hour_starts_empty_and_the_day_goes_on(bench: Bench) -> None:
+    await bench.engine.charge([(HOUR_DBA, 5_000), (DAY_DBA, 5_000)])
+    bench.now[0] += 3_600
+    assert (await bench.engine.check(DBA)).admitted
+    assert await bench.used() == {"team-token-budget/dba/day": 5_000}
+
+
+async def test_a_repeated_charge_counts_once(bench: Bench) -> None:
+    for _ in range(3):
+        await bench.engine.charge([(HOUR_DBA, 10), (DAY_DBA, 10)], request_id="one")
+    await bench.engine.charge([(HOUR_DBA, 10), (DAY_DBA, 10)], request_id="two")
+    assert await bench.used() == {"team-token-budget/dba/hour": 20, "team-token-budget/dba/day": 20}
+
+
+async def test_charges_without_an_id_all_count(bench: Bench) -> None:
+    for _ in range(3):
+        await bench.engine.charge([(HOUR_DBA, 10)])
+    assert await bench.used() == {"team-token-budget/dba/hour": 30}
+
+
+async def test_hundreds_of_charges_at_once_lose_nothing(bench: Bench) -> None:
+    await asyncio.gather(*(bench.engine.charge([(HOUR_DBA, n), (DAY_DBA, n)]) for n in range(400)))
+    assert await bench.used() == {"team-token-budget/dba/hour": 79_800, "team-token-budget/dba/day": 79_800}
+
+
+async def test_a_key_without_a_value_gives_each_value_its_own_budget(bench: Bench) -> None:
+    await bench.engine.charge([(SALES_DAY, 100)])
+    assert not (await bench.engine.check([SALES_DAY])).admitted
+    assert (await bench.engine.check([(("window", "day"), ("team", "ops"))])).admitted
+    assert await bench.used() == {"team-token-budget/sales/day": 100}
+
+
+async def test_a_reset_empties_the_budgets_of_one_team_only(bench: Bench) -> None:
+    await bench.engine.charge([(HOUR_DBA, 5_000), (DAY_DBA, 5_000), (SALES_DAY, 100)])
+    before = await bench.engine.reset("team", "dba")
+    assert {balance.budget.id: balance.used for balance in before} == {
+        "team-token-budget/dba/hour": 5_000,
+        "team-token-budget/dba/day": 5_000,
+    }
+    assert await bench.used() == {"team-token-budget/sales/day": 100}
+    assert await bench.engine.reset("team", "nobody") == []
+
+
+async def test_counters_of_two_domains_do_not_meet(bench: Bench, valkey: RunningValkey) -> None:
+    other = Store.connect(valkey.url, "test-domain:counter", timeout=0.25)
+    await Engine(bench.policy, other, clock=lambda: bench.now[0]).charge([(HOUR_DBA, 3)])
+    await other.close()
+    assert await bench.used() == {}
+
+
+async def test_counters_survive_a_kill_of_valkey(bench: Bench, valkey: RunningValkey) -> None:
+    await asyncio.gather(*(bench.engine.charge([(HOUR_DBA, 11)]) for _ in range(50)))
+    valkey.kill()
+    # It is made while Valkey is away, and waits for it.
+    await bench.engine.charge([(HOUR_DBA, 50)], request_id="late")
+    assert await bench.used() == {"team-token-budget/dba/hour": 600}
+
+
+async def test_a_counter_is_gone_soon_after_its_window(bench: Bench, valkey: RunningValkey) -> None:
+    bench.now[0] = 1_000_000_000.0 // 3_600 * 3_600 + 600
+    await bench.engine.charge([(HOUR_DBA, 11)])
+    counter = bench.store.counter(next(bench.policy.fixed_budgets()), bench.now[0])
+    async with Redis.from_url(valkey.url) as redis:
+        assert 3_000 < await redis.ttl(counter.key) <= 3_000 + LINGER
+
+
+async def test_a_stalled_store_refuses_in_bounded_time_and_the_charge_waits_for_it(bench: Bench, valkey: RunningValkey) -> None:
+    valkey.send(signal.SIGSTOP)
+    try:
+        async with asyncio.timeout(5):
+            with pytest.raises(StoreAway):
+                await bench.engine.check(DBA)
+        charging = asyncio.create_task(bench.engine.charge([(HOUR_DBA, 9)], request_id="patient"))
+        async with asyncio.timeout(5):
+            with pytest.raises(StoreAway):
+                await bench.store.ping()
+        assert not charging.done()
+    finally:
+        valkey.send(signal.SIGCONT)
+    await charging
+    assert await bench.used() == {"team-token-budget/dba/hour": 9}
+
+
+async def test_a_charge_whose_caller_gives_up_is_made_all_the_same(bench: Bench, valkey: RunningValkey) -> None:
+    valkey.send(signal.SIGSTOP)
+    charging = asyncio.create_task(bench.engine.charge([(HOUR_DBA, 9)]))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(charging, 0.1)
+    valkey.send(signal.SIGCONT)
+    await bench.engine.drain()
+
+    async def counted() -> bool:
+        return await bench.used() == {"team-token-budget/dba/hour": 9}
+
+    await until(counted, "the charge to be counted")
