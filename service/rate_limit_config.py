@@ -4,14 +4,14 @@ The shape is that of Solo's RateLimitConfig: nested descriptors that hold the li
 builds the descriptors it asks with.
 """
 
-from collections.abc import Hashable
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
+
+from service.yaml_files import UnreadableError, place_in, read_yaml
 
 
 class Unit(Enum):
@@ -112,31 +112,15 @@ class RateLimitConfig(_Document):
     spec: Spec
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """PyYAML keeps the last of two equal keys in silence; a limit written twice is a mistake that must be seen."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", key_node.start_mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
 def read_documents(file: Path) -> tuple[RateLimitConfig, ...]:
     """Every document of the file. Raises PolicyError."""
     try:
-        with file.open(encoding="utf-8") as text:
-            raw = [document for document in yaml.load_all(text, _UniqueKeyLoader) if document is not None]
-    except OSError as error:
-        raise PolicyError(file, "", f"cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise PolicyError(file, "", f"is not YAML: {' '.join(str(error).split())}") from None
-    if not raw:
+        documents = read_yaml(file)
+    except UnreadableError as error:
+        raise PolicyError(file, "", str(error)) from None
+    if not documents:
         raise PolicyError(file, "", "holds no RateLimitConfig document")
-    return tuple(_parse(file, number, document) for number, document in enumerate(raw))
+    return tuple(_parse(file, number, document) for number, document in enumerate(documents))
 
 
 def _parse(file: Path, number: int, document: object) -> RateLimitConfig:
@@ -144,12 +128,7 @@ def _parse(file: Path, number: int, document: object) -> RateLimitConfig:
         return RateLimitConfig.model_validate(document)
     except ValidationError as error:
         problem = error.errors()[0]
-        place = path_text(problem["loc"]) or f"document {number + 1}"
+        place = place_in(problem["loc"]) or f"document {number + 1}"
         raise PolicyError(file, place, problem["msg"].removeprefix("Value error, ")) from None
     except RecursionError:
         raise PolicyError(file, f"document {number + 1}", "is nested too deeply") from None
-
-
-def path_text(location: tuple[int | str, ...]) -> str:
-    """`("spec", "raw", "descriptors", 0, "key")` as `spec.raw.descriptors[0].key`."""
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in location).lstrip(".")
