@@ -1,0 +1,155 @@
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from mock_llm.app import create_app
+from mock_llm.config import Settings
+from mock_llm.essays import ESSAYS
+
+pytestmark = pytest.mark.anyio
+
+URL = "/v1/chat/completions"
+HELLO: dict[str, Any] = {"messages": [{"role": "user", "content": "one two three four"}]}
+STREAM: dict[str, Any] = HELLO | {"stream": True, "stream_options": {"include_usage": True}}
+ALICE = {"X-Team-ID": "dba", "X-User-Id": "alice"}
+
+
+def client(seed: int | None = 7, max_body: int = 1 << 20) -> httpx.AsyncClient:
+    app = create_app(Settings(seed=seed, max_body=max_body))
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://mock")
+
+
+def chunks_of(response: httpx.Response) -> list[Any]:
+    events = response.text.split("\n\n")
+    assert events.pop() == ""
+    assert events.pop() == "data: [DONE]"
+    return [json.loads(event.removeprefix("data: ")) for event in events]
+
+
+async def test_a_json_answer_reports_its_usage_and_the_ledger_agrees() -> None:
+    async with client() as http:
+        answer = (await http.post(URL, json=HELLO, headers=ALICE)).json()
+        usage = answer["usage"]
+        assert answer["choices"][0]["message"]["content"] in ESSAYS
+        assert usage["prompt_tokens"] == 5
+        assert 400 <= usage["completion_tokens"] <= 1500
+        assert usage["total_tokens"] == 5 + usage["completion_tokens"]
+        assert (await http.get("/ledger")).json() == {"callers": [{"team": "dba", "user": "alice", "requests": 1, **usage}]}
+
+
+async def test_a_streamed_answer_reports_its_usage_last_and_the_ledger_agrees() -> None:
+    async with client() as http:
+        response = await http.post(URL, json=STREAM, headers=ALICE)
+        assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
+        *chunks, last = chunks_of(response)
+        assert "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks) in ESSAYS
+        assert last["choices"] == []
+        assert (await http.get("/ledger")).json() == {
+            "callers": [{"team": "dba", "user": "alice", "requests": 1, **last["usage"]}]
+        }
+
+
+async def test_a_stream_that_reports_no_usage_is_not_in_the_ledger() -> None:
+    async with client() as http:
+        chunks = chunks_of(await http.post(URL, json=HELLO | {"stream": True}, headers=ALICE))
+        assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
+        assert not any("usage" in chunk for chunk in chunks)
+        assert (await http.get("/ledger")).json() == {"callers": []}
+
+
+@pytest.mark.parametrize("body", [HELLO, STREAM])
+async def test_the_answers_model_is_the_requests(body: dict[str, Any]) -> None:
+    async with client() as http:
+        assert '"model":"gpt-4o"' in (await http.post(URL, json=body | {"model": "gpt-4o"})).text
+        assert '"model":"mock-essay-7b"' in (await http.post(URL, json=body)).text
+
+
+async def test_the_nth_answer_is_the_same_in_json_and_in_a_stream() -> None:
+    async with client() as http:
+        document = (await http.post(URL, json=HELLO, headers=ALICE)).json()
+    async with client() as http:
+        *chunks, last = chunks_of(await http.post(URL, json=STREAM, headers=ALICE))
+    content = "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks)
+    assert content == document["choices"][0]["message"]["content"]
+    assert (last["id"], last["usage"]) == (document["id"], document["usage"])
+
+
+async def test_a_caller_without_headers_is_a_dash() -> None:
+    async with client() as http:
+        await http.post(URL, json=HELLO)
+        (row,) = (await http.get("/ledger")).json()["callers"]
+        assert (row["team"], row["user"]) == ("-", "-")
+
+
+async def test_a_refused_request_gets_openais_error_body_and_leaves_the_ledger_and_the_seed_alone() -> None:
+    async with client() as http:
+        response = await http.post(URL, json=HELLO | {"stream": 1}, headers=ALICE)
+        assert response.status_code == 400
+        assert response.json() == {
+            "error": {
+                "message": "Invalid type for 'stream': expected a boolean, but got an integer instead.",
+                "type": "invalid_request_error",
+                "param": "stream",
+                "code": "invalid_type",
+            }
+        }
+        assert (await http.get("/ledger")).json() == {"callers": []}
+        after = (await http.post(URL, json=HELLO, headers=ALICE)).json()
+    async with client() as http:
+        assert (await http.post(URL, json=HELLO, headers=ALICE)).json()["usage"] == after["usage"]
+
+
+async def in_pieces(body: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), 10):
+        yield body[start : start + 10]
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_body_may_fill_the_limit_and_no_more(chunked: bool) -> None:
+    body = json.dumps(HELLO).encode()
+    for limit, status in [(len(body), 200), (len(body) - 1, 413)]:
+        async with client(max_body=limit) as http:
+            content = in_pieces(body) if chunked else body
+            response = await http.post(URL, content=content, headers={"content-type": "application/json"})
+            assert response.status_code == status
+            if status == 413:
+                assert response.json()["error"]["code"] == "request_too_large"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        ("application/json", 200),
+        ("Application/JSON; charset=utf-8", 200),
+        ("text/plain", 415),
+        ("application/x-www-form-urlencoded", 415),
+    ],
+)
+async def test_a_body_that_is_not_declared_as_json_is_refused(content_type: str, status: int) -> None:
+    async with client() as http:
+        response = await http.post(URL, content=json.dumps(HELLO), headers={"content-type": content_type})
+        assert response.status_code == status
+
+
+async def test_a_body_that_declares_nothing_is_read_as_json() -> None:
+    async with client() as http:
+        assert (await http.post(URL, content=json.dumps(HELLO))).status_code == 200
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", URL, 405), ("POST", "/v1/nothing", 404)])
+async def test_a_wrong_url_or_method_gets_openais_error_body(method: str, path: str, status: int) -> None:
+    async with client() as http:
+        response = await http.request(method, path)
+        assert response.status_code == status
+        assert response.json()["error"]["type"] == "invalid_request_error"
+
+
+async def test_the_models_and_the_health_are_answered() -> None:
+    async with client() as http:
+        models = (await http.get("/v1/models")).json()
+        assert models["object"] == "list"
+        assert [(model["id"], model["object"]) for model in models["data"]] == [("mock-essay-7b", "model")]
+        assert (await http.get("/healthz")).json() == {"status": "ok"}

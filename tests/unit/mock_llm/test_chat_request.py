@@ -1,0 +1,121 @@
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mock_llm.chat_request import ChatRequest, read_chat_request
+from mock_llm.errors import ApiError
+
+HELLO = [{"role": "user", "content": "hello"}]
+
+
+def read(**members: Any) -> ChatRequest:
+    return read_chat_request(json.dumps({"messages": HELLO} | members).encode())
+
+
+def refusal(body: bytes) -> ApiError:
+    with pytest.raises(ApiError) as caught:
+        read_chat_request(body)
+    return caught.value
+
+
+def test_the_least_request_gets_the_default_model_and_no_stream() -> None:
+    assert read() == ChatRequest(model="mock-essay-7b", prompt_tokens=1, stream=False, include_usage=False)
+
+
+def test_a_stream_with_usage_is_understood() -> None:
+    asked = read(model="gpt-4o", stream=True, stream_options={"include_usage": True, "include_obfuscation": False})
+    assert (asked.model, asked.stream, asked.include_usage) == ("gpt-4o", True, True)
+
+
+@pytest.mark.parametrize("options", [{}, {"include_usage": False}])
+def test_a_stream_has_no_usage_unless_asked_for(options: dict[str, bool]) -> None:
+    assert read(stream=True, stream_options=options).include_usage is False
+
+
+def test_unknown_parameters_are_accepted() -> None:
+    assert read(temperature=0.2, tools=[], frobnicate={"a": None}) == read()
+
+
+@given(words=st.integers(min_value=0, max_value=400))
+def test_prompt_tokens_are_the_words_times_1_3_and_at_least_one(words: int) -> None:
+    asked = read(messages=[{"role": "user", "content": " ".join(["word"] * words)}])
+    assert asked.prompt_tokens == max(1, words * 13 // 10)
+
+
+def test_the_words_of_all_messages_and_text_parts_are_counted() -> None:
+    messages = [
+        {"role": "system", "content": "one two\nthree"},
+        {"role": "user", "content": [{"type": "text", "text": "four five"}, {"type": "image_url", "image_url": {}}]},
+        {"role": "assistant", "content": None, "tool_calls": []},
+        {"role": "assistant", "tool_calls": []},
+        {"role": "tool", "content": "six seven eight nine ten", "tool_call_id": "x"},
+    ]
+    assert read(messages=messages).prompt_tokens == 13
+
+
+@pytest.mark.parametrize(
+    ("members", "param", "code"),
+    [
+        ({"stream": "true"}, "stream", "invalid_type"),
+        ({"stream": 1}, "stream", "invalid_type"),
+        ({"stream": True, "stream_options": True}, "stream_options", "invalid_type"),
+        ({"stream": True, "stream_options": {"include_usage": 1}}, "stream_options.include_usage", "invalid_type"),
+        ({"stream": True, "stream_options": {"include_usage": "true"}}, "stream_options.include_usage", "invalid_type"),
+        ({"stream_options": {"include_usage": True}}, "stream_options", None),
+        ({"stream": False, "stream_options": {}}, "stream_options", None),
+        ({"model": 7}, "model", "invalid_type"),
+        ({"model": None}, "model", "invalid_type"),
+        ({"model": ""}, "model", "invalid_value"),
+        ({"messages": []}, "messages", "empty_array"),
+        ({"messages": None}, "messages", "invalid_type"),
+        ({"messages": "hello"}, "messages", "invalid_type"),
+        ({"messages": ["hello"]}, "messages[0]", "invalid_type"),
+        ({"messages": [*HELLO, {"content": "hello"}]}, "messages[1].role", "missing_required_parameter"),
+        ({"messages": [{"role": 1, "content": "hello"}]}, "messages[0].role", "invalid_type"),
+        ({"messages": [{"role": "robot", "content": "hello"}]}, "messages[0].role", "invalid_value"),
+        ({"messages": [{"role": "user", "content": None}]}, "messages[0].content", "invalid_type"),
+        ({"messages": [{"role": "user"}]}, "messages[0].content", "invalid_type"),
+        ({"messages": [{"role": "user", "content": 7}]}, "messages[0].content", "invalid_type"),
+        ({"messages": [{"role": "user", "content": {}}]}, "messages[0].content", "invalid_type"),
+        ({"messages": [{"role": "user", "content": ["x"]}]}, "messages[0].content[0]", "invalid_type"),
+        ({"messages": [{"role": "user", "content": [{}]}]}, "messages[0].content[0].type", "invalid_type"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "text"}]}]},
+            "messages[0].content[0].text",
+            "invalid_type",
+        ),
+    ],
+)
+def test_a_wrong_parameter_is_refused_by_name(members: dict[str, Any], param: str, code: str | None) -> None:
+    error = refusal(json.dumps({"messages": HELLO} | members).encode())
+    assert (error.status, error.param, error.code) == (400, param, code)
+
+
+def test_a_request_without_messages_is_refused() -> None:
+    error = refusal(b"{}")
+    assert (error.status, error.param, error.code) == (400, "messages", "missing_required_parameter")
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"hello"', b"null", b'{"messages": NaN}', b"\xff"])
+def test_a_body_that_is_no_json_object_is_refused(body: bytes) -> None:
+    error = refusal(body)
+    assert (error.status, error.param, error.code) == (400, None, None)
+    assert "JSON body" in error.message
+
+
+@given(body=st.binary(max_size=60) | st.text(alphabet='{}[]":,truefalsnmg0', max_size=60).map(str.encode))
+def test_no_body_whatever_does_worse_than_a_refusal(body: bytes) -> None:
+    try:
+        asked = read_chat_request(body)
+    except ApiError as error:
+        assert error.status == 400
+    else:
+        assert asked.prompt_tokens >= 1
+
+
+def test_an_optional_parameter_that_is_null_is_absent() -> None:
+    assert read(stream=None, stream_options=None) == read()
+    assert read(stream=True, stream_options={"include_usage": None}) == read(stream=True)
