@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from service.rate_limit_config import Action, Descriptor, PolicyError, RateLimitConfig, Unit, path_text, read_documents
+from service.rate_limit_config import Action, Descriptor, PolicyError, RateLimitConfig, Unit, read_documents
+from service.yaml_files import place_in
 
 Entries = tuple[tuple[str, str], ...]
 """A descriptor as the gateway sends it: (key, value) pairs, outermost first."""
@@ -91,7 +92,7 @@ class Policy:
         return Budget("/".join((node.policy, *subject.values(), unit.value)), entries, subject, limit, unit)
 
     def _add(self, parent: _Node, descriptor: Descriptor, location: tuple[int | str, ...], policy: str) -> None:
-        place = path_text(location)
+        place = place_in(location)
         if descriptor.key == REQUEST_ID:
             raise PolicyError(self._file, f"{place}.key", f"{REQUEST_ID!r} is reserved for tying a charge to its request")
         twin = parent.children.get((descriptor.key, descriptor.value))

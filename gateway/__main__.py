@@ -11,6 +11,16 @@ from gateway.render import render
 from service.environment import read_environment
 from service.rate_limit_config import PolicyError
 
+OPTIONS = (
+    # Several Envoys may run side by side.
+    *("--use-dynamic-base-id", "--concurrency", "2", "--drain-time-s", "1"),
+    # An access log that is ten seconds late, as it is by default, is of no use to whoever watches.
+    *("--file-flush-interval-msec", "200"),
+    # Warnings that are no news: sse_to_metadata is work in progress upstream (misc, nine times a start), and an answer
+    # without usage has nothing to charge (config, for each of its charge descriptors).
+    *("--log-level", "warning", "--component-log-level", "misc:error,config:error"),
+)
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="gateway", description="Run stock Envoy as the budget gateway; see GATEWAY_*.")
@@ -30,26 +40,7 @@ def main() -> None:
 def run(envoy: Path, configuration: str) -> None:
     """Become Envoy, so that signals and the exit status are its own."""
     sys.stdout.flush()
-    # A base id of its own lets several Envoys run side by side.
-    os.execv(  # noqa: S606
-        envoy,
-        [
-            str(envoy),
-            "--config-yaml",
-            configuration,
-            "--use-dynamic-base-id",
-            "--concurrency",
-            "2",
-            "--log-level",
-            "warning",
-            # Warnings that are no news: sse_to_metadata is work in progress upstream (misc, nine times a start), and an answer
-            # without usage has nothing to charge (config, for each of its charge descriptors).
-            "--component-log-level",
-            "misc:error,config:error",
-            "--drain-time-s",
-            "1",
-        ],
-    )
+    os.execv(envoy, [str(envoy), "--config-yaml", configuration, *OPTIONS])  # noqa: S606
 
 
 if __name__ == "__main__":
