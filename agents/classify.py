@@ -1,0 +1,135 @@
+"""What an answer of the gateway means, from status, headers and body together: a 429 alone says nothing.
+
+The rules are the table "What else an agent will meet" of the budget contract on the wire.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pydantic_core
+
+from agents.headers import read_meter, read_retry_after
+from agents.outcomes import (
+    Answered,
+    BudgetExhausted,
+    IdentityRefused,
+    Outcome,
+    RequestRefused,
+    Throttled,
+    UpstreamFailed,
+    Usage,
+)
+
+QUOTE = 400
+"""Characters of a refusal that are worth showing to a person."""
+
+BUDGET_CODES = frozenset(
+    {
+        "budget_exhausted",  # this project
+        "budget_exceeded",  # agentgateway, LiteLLM
+        "insufficient_quota",  # OpenAI
+        "billing_hard_limit_reached",  # OpenAI
+        "insufficient_credits",  # OpenRouter
+        "spend_limit_exceeded",  # Portkey and others
+        "usage_limit_exceeded",
+        "credit_limit_exceeded",
+    }
+)
+
+
+def classify(status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
+    """Pure, and total: no header and no body makes it raise."""
+    headers = {name.lower(): value for name, value in headers.items()}
+    document = _json(body)
+    error = _error(document)
+    if 200 <= status < 300 and (text := _text(document)):
+        return Answered(text=text, usage=_usage(document), meter=read_meter(headers))
+    if _is_spent_budget(status, headers, error, body):
+        return _budget_exhausted(status, headers, error)
+    if status == 429:
+        return Throttled(status, read_retry_after(headers))
+    if status in {401, 403}:
+        return IdentityRefused(status, _quote(body))
+    if status == 408 or status >= 500:
+        return UpstreamFailed(status, read_retry_after(headers))
+    return RequestRefused(status, _quote(body))
+
+
+def _is_spent_budget(status: int, headers: Mapping[str, str], error: dict[str, Any], body: bytes) -> bool:
+    codes = {value.strip().lower() for value in (error.get("code"), error.get("type")) if isinstance(value, str)}
+    if codes & BUDGET_CODES or status == 402:
+        return True
+    if status != 429:
+        return False
+    if "x-envoy-ratelimited" in headers:
+        return True
+    if not body.strip():
+        return read_meter(headers).remaining == 0
+    return not error and body.strip().lower().startswith(b"rate limit exceeded")
+
+
+def _budget_exhausted(status: int, headers: Mapping[str, str], error: dict[str, Any]) -> BudgetExhausted:
+    budget = error.get("budget")
+    budget = budget if isinstance(budget, dict) else None
+    meter = read_meter(headers)
+    return BudgetExhausted(
+        status=status,
+        budget=budget,
+        resets_at=_moment(budget.get("reset_at")) if budget else None,
+        resets_in=meter.reset if meter.reset is not None else read_retry_after(headers),
+        meter=meter,
+    )
+
+
+def _json(body: bytes) -> object:
+    try:
+        return pydantic_core.from_json(body, allow_inf_nan=False)
+    except ValueError:
+        return None
+
+
+def _error(document: object) -> dict[str, Any]:
+    """The error object: under `error` as OpenAI has it, or the document itself, or its one word."""
+    if not isinstance(document, dict):
+        return {}
+    error = document.get("error", document)
+    if isinstance(error, str):
+        return {"code": error}
+    return error if isinstance(error, dict) else {}
+
+
+def _text(document: object) -> str | None:
+    try:
+        text = document["choices"][0]["message"]["content"]  # type: ignore[index]
+    except (LookupError, TypeError):
+        return None
+    return text if isinstance(text, str) and text.strip() else None
+
+
+def _usage(document: object) -> Usage | None:
+    usage = document.get("usage") if isinstance(document, dict) else None
+    if not isinstance(usage, dict):
+        return None
+    prompt, completion = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+    total = usage.get("total_tokens")
+    return Usage(prompt, completion, _count(total) if total is not None else prompt + completion)
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and 0 <= value < 2**53 else 0
+
+
+def _moment(value: object) -> datetime | None:
+    """A time with its zone (RFC 3339); one without is taken as UTC."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+        if moment is None or not 1970 <= moment.year < 9000:
+            return None
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _quote(body: bytes) -> str:
+    return " ".join(body[: 8 * QUOTE].decode("utf-8", "replace").split())[:QUOTE]

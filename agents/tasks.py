@@ -1,0 +1,79 @@
+"""A2A tasks in memory, bounded, and the request context that continues one of them."""
+
+from collections import OrderedDict
+
+from a2a.server.agent_execution import RequestContext, SimpleRequestContextBuilder
+from a2a.server.context import ServerCallContext
+from a2a.server.tasks import InMemoryTaskStore, TaskStore
+from a2a.types import SendMessageRequest, Task, TaskState
+from a2a.utils.errors import UnsupportedOperationError
+
+MOST_TASKS = 2000
+
+TERMINAL = frozenset(
+    {
+        TaskState.TASK_STATE_COMPLETED,
+        TaskState.TASK_STATE_FAILED,
+        TaskState.TASK_STATE_CANCELED,
+        TaskState.TASK_STATE_REJECTED,
+    }
+)
+
+
+AT_WORK = frozenset({TaskState.TASK_STATE_SUBMITTED, TaskState.TASK_STATE_WORKING})
+
+
+class BoundedTaskStore(InMemoryTaskStore):
+    """Keeps `most` tasks: beyond that, the oldest that have ended go. A task that has not ended is never dropped."""
+
+    def __init__(self, most: int = MOST_TASKS) -> None:
+        super().__init__()
+        self._most = most
+        self._running: set[str] = set()
+        self._ended: OrderedDict[str, ServerCallContext] = OrderedDict()
+
+    async def save(self, task: Task, context: ServerCallContext) -> None:
+        await super().save(task, context)
+        if task.status.state not in TERMINAL:
+            self._running.add(task.id)
+        else:
+            self._running.discard(task.id)
+            self._ended[task.id] = context
+        while self._ended and len(self._running) + len(self._ended) > self._most:
+            oldest, owner = self._ended.popitem(last=False)
+            await super().delete(oldest, owner)
+
+    async def delete(self, task_id: str, context: ServerCallContext) -> None:
+        self._running.discard(task_id)
+        self._ended.pop(task_id, None)
+        await super().delete(task_id, context)
+
+
+class ContinuingContextBuilder(SimpleRequestContextBuilder):
+    """A message that names a task and no context belongs to the task's context (A2A 1.0, section 3.4.3).
+
+    The SDK's own builder makes up a new context, and then refuses it. It also takes a message to a task that is at
+    work, and drops it without a word when that task ends: here the sender is told.
+    """
+
+    def __init__(self, tasks: TaskStore) -> None:
+        super().__init__()
+        self._tasks = tasks
+
+    async def build(
+        self,
+        context: ServerCallContext,
+        params: SendMessageRequest | None = None,
+        task_id: str | None = None,
+        context_id: str | None = None,
+        task: Task | None = None,
+    ) -> RequestContext:
+        continued = await self._tasks.get(task_id, context) if task_id else None
+        if continued and continued.status.state in AT_WORK:
+            raise UnsupportedOperationError(
+                f"Task {continued.id} is still at work. Wait for its end, then send the message with "
+                f"contextId {continued.context_id} and no taskId."
+            )
+        if continued and not context_id:
+            context_id = continued.context_id
+        return await super().build(context, params, task_id, context_id, task)
