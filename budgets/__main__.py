@@ -16,7 +16,7 @@ from budgets.ratelimit import RateLimitService, grpc_server
 from budgets.reload import PolicyFile
 from budgets.store import Store
 from service import http
-from service.environment import read_environment
+from service.environment import parser_for, read_environment
 from service.logs import configure_logging
 from service.rate_limit_config import PolicyError
 
@@ -27,9 +27,9 @@ GRACE = 5
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="budgets", description="The budget service, and what an operator asks of it.")
+    parser = parser_for(Settings, "budgets", "The budget service, and what an operator asks of it.")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    commands.add_parser("serve", help="serve the rate-limit API and HTTP (the default); see BUDGETS_* in the environment")
+    commands.add_parser("serve", help="serve the rate-limit API and HTTP (the default)")
     commands.add_parser("check", help="say whether a policy file is good").add_argument("file", help="a RateLimitConfig file")
     for_running = argparse.ArgumentParser(add_help=False)
     for_running.add_argument(

@@ -1,6 +1,5 @@
 """`python -m gateway` becomes Envoy; `python -m gateway --print` prints the configuration it would run with."""
 
-import argparse
 import os
 import sys
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 from gateway.config import Settings
 from gateway.envoy import find_envoy
 from gateway.render import render
-from service.environment import read_environment
+from service.environment import parser_for, read_environment
 from service.rate_limit_config import PolicyError
 
 OPTIONS = (
@@ -23,7 +22,7 @@ OPTIONS = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="gateway", description="Run stock Envoy as the budget gateway; see GATEWAY_*.")
+    parser = parser_for(Settings, "gateway", "Run stock Envoy as the budget gateway.")
     parser.add_argument("--print", action="store_true", help="print Envoy's configuration and stop")
     arguments = parser.parse_args()
     settings = read_environment(Settings)

@@ -13,7 +13,7 @@ from jwt_issuer.config import Settings
 from jwt_issuer.keys import KeyFileError, load_or_create_key
 from jwt_issuer.renewal import Renewal
 from jwt_issuer.tokens import Mint, Subject, TokenFiles, subjects_of, write_token
-from service.environment import read_environment
+from service.environment import parser_for, read_environment
 from service.http import listen, server
 from service.logs import configure_logging
 from service.teams import TeamsError, read_teams
@@ -74,16 +74,11 @@ def _mint(settings: Settings) -> tuple[Mint, tuple[Subject, ...]]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    variables = [
-        f"  JWT_ISSUER_{name.upper()}: {'required' if field.is_required() else f'default {field.default}'}. {field.description}"
-        for name, field in Settings.model_fields.items()
-    ]
-    parser = argparse.ArgumentParser(
-        prog="jwt-issuer",
-        description="Publishes the key that the agents' tokens are signed with, and keeps a fresh token for every team "
+    parser = parser_for(
+        Settings,
+        "jwt-issuer",
+        "Publishes the key that the agents' tokens are signed with, and keeps a fresh token for every team "
         "and user in <JWT_ISSUER_STATE>/tokens/<sub>.jwt. No token is ever printed or served.",
-        epilog="environment:\n" + "\n".join(variables),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", title="commands", metavar="{serve,mint,decode}")
     commands.add_parser("serve", help="serve the key set and keep the tokens fresh (the default)")

@@ -1,8 +1,10 @@
 """A service's environment, validated once at start, with every wrong variable named in one sentence."""
 
+import argparse
 from typing import TypeVar
 
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
@@ -20,10 +22,37 @@ def read_environment(settings: type[SettingsT]) -> SettingsT:
         raise SystemExit("\n".join(sentences)) from None
 
 
+def parser_for(settings: type[BaseSettings], prog: str, description: str) -> argparse.ArgumentParser:
+    """A command-line parser whose help ends with the environment: each variable, its default and what it is for."""
+    lines = []
+    for name, field in settings.model_fields.items():
+        default = "required" if field.is_required() else f"default {field.default}"
+        lines.append(f"  {_variable(settings, name)}: {default}. {field.description}")
+    return argparse.ArgumentParser(
+        prog=prog,
+        description=description,
+        epilog="environment:\n" + "\n".join(lines),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def _field(settings: type[BaseSettings], name: str) -> FieldInfo | None:
+    """By its own name, or by the alias under which pydantic reports it."""
+    by_alias = {str(field.validation_alias).lower(): field for field in settings.model_fields.values()}
+    return settings.model_fields.get(name.lower()) or by_alias.get(name.lower())
+
+
+def _variable(settings: type[BaseSettings], name: str) -> str:
+    field = _field(settings, name)
+    if field and field.validation_alias:
+        return str(field.validation_alias).upper()
+    return f"{settings.model_config.get('env_prefix', '')}{name}".upper()
+
+
 def _sentence(settings: type[BaseSettings], location: tuple[int | str, ...], kind: str, reason: str) -> str:
     name = str(location[0]) if location else ""
-    field = settings.model_fields.get(name.lower())
-    variable = f"{settings.model_config.get('env_prefix', '')}{name}".upper()
+    field = _field(settings, name)
+    variable = _variable(settings, name)
     purpose = f" {field.description}" if field and field.description else ""
     if kind == "missing":
         return f"{variable} is not set.{purpose}"

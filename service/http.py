@@ -1,10 +1,13 @@
 """Serve an ASGI application with uvicorn on its fast parts (uvloop, httptools), until SIGTERM or SIGINT."""
 
 import errno
+import logging
 import socket
 from typing import Any
 
 import uvicorn
+
+log = logging.getLogger("service")
 
 GRACE = 20
 """Seconds that running requests get after SIGTERM; a pod has 30 before it is killed."""
@@ -13,10 +16,12 @@ GRACE = 20
 def listen(host: str, port: int, variable: str) -> socket.socket:
     """A listening socket. Raises SystemExit, naming the variable to change, where the address cannot be had."""
     try:
-        return socket.create_server((host, port), backlog=2048, family=_family(host))
+        listening = socket.create_server((host, port), backlog=2048, family=_family(host))
     except OSError as error:
         reason = "the port is in use" if error.errno == errno.EADDRINUSE else error.strerror
         raise SystemExit(f"Cannot listen on {host}:{port}: {reason}. Set {variable} to an address that is free.") from None
+    log.info("listens on http://%s:%s", host, port)
+    return listening
 
 
 def server(app: Any) -> uvicorn.Server:

@@ -10,6 +10,6 @@ def configure_logging(level: str = "INFO") -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    # One line a request from these says nothing that the gateway's access log does not say better.
-    for chatty in ("httpx", "httpcore", "a2a"):
+    # These say at each start and request what the services and the gateway's access log say better.
+    for chatty in ("httpx", "httpcore", "a2a", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

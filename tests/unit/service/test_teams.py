@@ -108,9 +108,7 @@ def test_a_name_stands_for_one_subject_only(tmp_path: Path, teams: list[str], se
 
 
 def test_a_key_given_twice_is_refused_rather_than_half_read(tmp_path: Path) -> None:
-    assert "the key 'name' stands twice" in refusal(
-        tmp_path, a_list("{name: dba, name: support, description: D., users: []}")
-    )
+    assert "the key 'name' stands twice" in refusal(tmp_path, a_list("{name: dba, name: support, description: D., users: []}"))
 
 
 @pytest.mark.parametrize("text", ["teams: [", "teams: !!python/object/apply:os.getcwd []", "? [a]\n: b", "[" * 5000])
