@@ -26,14 +26,19 @@ def parser_for(settings: type[BaseSettings], prog: str, description: str) -> arg
     """A command-line parser whose help ends with the environment: each variable, its default and what it is for."""
     lines = []
     for name, field in settings.model_fields.items():
-        default = "required" if field.is_required() else f"default {field.default}"
-        lines.append(f"  {_variable(settings, name)}: {default}. {field.description}")
+        lines.append(f"  {_variable(settings, name)} ({_default(field)}): {field.description}")
     return argparse.ArgumentParser(
         prog=prog,
         description=description,
         epilog="environment:\n" + "\n".join(lines),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    return "optional" if field.default is None else f"default: {field.default}"
 
 
 def _field(settings: type[BaseSettings], name: str) -> FieldInfo | None:

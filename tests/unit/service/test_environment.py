@@ -39,6 +39,7 @@ def test_each_wrong_variable_has_a_sentence_and_no_secret_is_shown(monkeypatch: 
 
 def test_help_names_every_variable_with_its_default() -> None:
     text = parser_for(Settings, "tea", "Makes tea.").format_help()
-    assert "TEA_POT: required. It is where the tea is." in text
-    assert "TEA_CUPS: default 2. How many cups." in text
-    assert "MILK: default False. Whether there is milk." in text
+    assert "TEA_POT (required): It is where the tea is." in text
+    assert "TEA_CUPS (default: 2): How many cups." in text
+    assert "TEA_SECRET (optional): A secret." in text
+    assert "MILK (default: False): Whether there is milk." in text

@@ -1,0 +1,77 @@
+"""The counters beside the ledger: what the budget service has charged, and what the LLM says it has used."""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+
+@dataclass(frozen=True)
+class Account:
+    """One team in one window, in tokens."""
+
+    team: str
+    window: str
+    limit: int
+    used: int
+    forgiven: int
+    """What was on the counter when it was reset."""
+    ledger: int
+
+    @property
+    def balanced(self) -> bool:
+        return self.used + self.forgiven == self.ledger
+
+
+class Books:
+    """Compares the two for every budget whose subject is a team. Use it with `async with`."""
+
+    def __init__(self, budgets: str, mock_llm: str) -> None:
+        self._budgets = budgets
+        self._mock_llm = mock_llm
+        self._http = httpx.AsyncClient(trust_env=False, timeout=10)
+        self._forgiven: Counter[str] = Counter()
+
+    async def __aenter__(self) -> "Books":
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._http.aclose()
+
+    async def accounts(self) -> list[Account]:
+        budgets = (await self._get(f"{self._budgets}/v1/budgets"))["budgets"]
+        ledger: Counter[str] = Counter()
+        for caller in (await self._get(f"{self._mock_llm}/ledger"))["callers"]:
+            ledger[caller["team"]] += caller["total_tokens"]
+        return [
+            Account(
+                team=budget["subject"]["team"],
+                window=budget["window"],
+                limit=budget["limit"],
+                used=budget["used"],
+                forgiven=self._forgiven[budget["id"]],
+                ledger=ledger[budget["subject"]["team"]],
+            )
+            for budget in budgets
+        ]
+
+    async def settled(self, within: float = 10) -> list[Account]:
+        """The accounts once they are balanced, or as they are after `within` seconds: a charge follows its answer."""
+        deadline = asyncio.get_running_loop().time() + within
+        while True:
+            accounts = await self.accounts()
+            if all(account.balanced for account in accounts) or asyncio.get_running_loop().time() > deadline:
+                return accounts
+            await asyncio.sleep(0.02)
+
+    async def reset(self, team: str) -> None:
+        answer = await self._http.post(f"{self._budgets}/v1/budgets/reset", params={"team": team})
+        answer.raise_for_status()
+        self._forgiven.update({budget["id"]: budget["used"] for budget in answer.json()["reset"]})
+
+    async def _get(self, url: str) -> Any:
+        answer = await self._http.get(url)
+        answer.raise_for_status()
+        return answer.json()

@@ -1,0 +1,25 @@
+"""The runner's environment: what the user may bring along in place of what the system brings."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT = Path(__file__).parents[1]
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(frozen=True)
+
+    budgets_store: SecretStr | None = Field(
+        None, description="It names a Redis or Valkey of your own, for example redis://127.0.0.1:6379."
+    )
+    envoy_bin: Path | None = Field(None, description="It names an Envoy of your own, in place of the one from the wheel.")
+    policy: Path = Field(
+        PROJECT / "policy" / "team-token-budget.yaml",
+        validation_alias="BUDGETS_POLICY",
+        description="It names the RateLimitConfig file with the budgets.",
+    )
+    teams: Path = Field(
+        PROJECT / "policy" / "teams.yaml", validation_alias="TEAMS", description="It names the file with the team list."
+    )

@@ -1,0 +1,55 @@
+"""A system of its own for the demo: a fresh state folder, its own counters, gone when the story has ended well."""
+
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from runner.books import Books
+from runner.config import Settings
+from runner.demo import Demo, UnexpectedError, books_table
+from runner.errors import ProgramError, StoppedError
+from runner.ports import Ports
+from runner.supervisor import Supervisor
+from runner.system import System
+from runner.up import stop_on_signals
+
+
+async def play(settings: Settings, seed: int | None) -> bool:
+    """Whether the story went as told and the books balance. Raises NoPortError and TeamsError."""
+    console = Console(soft_wrap=True)
+    began = time.monotonic()
+    folder = Path(tempfile.mkdtemp(prefix="agentic-budgets-demo-"))
+    went_well = False
+    try:
+        went_well = await _play(folder, settings, seed, console)
+    except (UnexpectedError, ProgramError) as error:
+        console.print(str(error), style="red", markup=False, highlight=False)
+    except StoppedError:
+        console.print("Stopped.")
+    if went_well:
+        shutil.rmtree(folder)
+        console.print(f"All of it balances, to the token. {time.monotonic() - began:.1f} s.", highlight=False)
+    else:
+        console.print(f"The story did not end well. What every program wrote: {folder / 'demo.log'}", highlight=False)
+    return went_well
+
+
+async def _play(folder: Path, settings: Settings, seed: int | None, console: Console) -> bool:
+    with (folder / "demo.log").open("w", encoding="utf-8") as log, Ports() as ports:
+        # A store of the user's own may hold counters in earnest: the demo's have a domain to themselves.
+        system = System(folder, settings, ports, domain=folder.name, seed=seed)
+        async with Supervisor(
+            lambda name, line: print(f"{name} | {line}", file=log, flush=True),
+            lambda line: console.print(f"runner: {line}", markup=False, highlight=False),
+        ) as supervisor:
+            stop_on_signals(supervisor)
+            names = ", ".join(team.name for team in system.teams)
+            console.print(f"Starting Valkey, JWT issuer, mock LLM, budgets, Envoy and an agent each for {names}.")
+            await system.start(supervisor)
+            async with Books(system.addresses.budgets, system.addresses.mock_llm) as books:
+                accounts = await Demo(system, books, console).play()
+            console.print(books_table(accounts))
+            return all(account.balanced for account in accounts)

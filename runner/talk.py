@@ -1,0 +1,59 @@
+"""Talking to an agent over A2A, as any other client would."""
+
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import httpx
+from a2a.client import A2AClientError, ClientConfig, ClientFactory
+from a2a.helpers import get_artifact_text, get_message_text, new_text_message
+from a2a.types import Role, SendMessageRequest, Task, TaskState
+
+PATIENCE = httpx.Timeout(300, connect=5)
+"""The SDK's own 5 s, which also bound the pause between two events of a stream, are less than an LLM may think."""
+
+
+class NoAgentError(Exception):
+    """No agent answers; the text is one sentence that names the address."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the agent answered, and whether its task completed."""
+
+    text: str
+    completed: bool
+    context_id: str
+
+
+class Agent:
+    """One agent at one address. Use it with `async with`."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._http = httpx.AsyncClient(timeout=PATIENCE, trust_env=False)
+        self._factory = ClientFactory(ClientConfig(httpx_client=self._http, streaming=False))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    async def ask(self, text: str, context_id: str | None = None) -> Reply:
+        """One message in a conversation, a new one where no context is named. Raises NoAgentError."""
+        message = new_text_message(text, role=Role.ROLE_USER, context_id=context_id)
+        try:
+            client = await self._factory.create_from_url(self._url)
+            answers = [answer async for answer in client.send_message(SendMessageRequest(message=message))]
+        except (A2AClientError, httpx.HTTPError) as error:
+            raise NoAgentError(f"No agent answers at {self._url}: {error}") from error
+        return _reply(answers[-1].task)
+
+
+def _reply(task: Task) -> Reply:
+    completed = task.status.state == TaskState.TASK_STATE_COMPLETED
+    words = [get_artifact_text(artifact) for artifact in task.artifacts] or [get_message_text(task.status.message)]
+    return Reply("\n".join(words), completed, task.context_id)

@@ -1,0 +1,217 @@
+"""What a newcomer types: demo, up and chat, as processes, read as a newcomer would read them."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from runner.config import PROJECT
+from runner.up import ADDRESSES
+from tests.waiting import until
+
+pytestmark = pytest.mark.anyio
+
+
+@dataclass
+class Command:
+    """A running `python -m runner ...` and what it has printed so far, both streams together."""
+
+    child: asyncio.subprocess.Process
+    lines: list[str]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    async def end(self) -> int:
+        async with asyncio.timeout(90):
+            return await self.child.wait()
+
+    def type(self, text: str) -> None:
+        assert self.child.stdin
+        self.child.stdin.write(text.encode())
+
+    async def prints(self, text: str) -> None:
+        await until(lambda: text in self.text or self.child.returncode is not None, f"{text!r} to be printed", within=60)
+        assert text in self.text, self.text
+
+
+@asynccontextmanager
+async def command(*words: str, **environment: str) -> AsyncIterator[Command]:
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "runner", *words),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={"PATH": os.environ["PATH"]} | environment,
+        cwd=PROJECT,
+    )
+    lines: list[str] = []
+    reading = asyncio.create_task(_read(child, lines))
+    try:
+        yield Command(child, lines)
+    finally:
+        if child.returncode is None:
+            child.terminate()
+        await child.wait()
+        await reading
+
+
+async def _read(child: asyncio.subprocess.Process, lines: list[str]) -> None:
+    assert child.stdout
+    async for line in child.stdout:
+        lines.append(line.decode().rstrip())
+
+
+def processes_of(folder: Path) -> list[int]:
+    """The processes whose command line or environment names the folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            told = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+        except OSError:
+            continue
+        if os.fspath(folder).encode() in told and int(process.name) != os.getpid():
+            found.append(int(process.name))
+    return found
+
+
+BOOKS = re.compile(r"│ (\w+) +│ (\w+) +│ +([\d,]+) │ +([\d,]+) │ +([\d,]+) │ +([\d,]+) │ +(-?[\d,]+) │")
+
+
+async def test_two_demos_at_once_both_tell_the_story_to_its_end_and_the_seed_repeats_it() -> None:
+    async with command("demo", "--seed", "7") as first, command("demo", "--seed", "7") as second:
+        assert (await first.end(), await second.end()) == (0, 0), first.text + second.text
+    for demo in (first, second):
+        assert "dba 0 / 5,000, support 0 / 20,000" in demo.text
+        assert (
+            "Sorry — your team's LLM token budget is exhausted. Please try again later. "
+            "(HTTP 429 from the gateway; team='dba'.) It resets at "
+        ) in demo.text
+        rows = BOOKS.findall(demo.text)
+        assert [row[:2] for row in rows] == [("dba", "hour"), ("dba", "day"), ("support", "hour"), ("support", "day")]
+        assert {row[-1] for row in rows} == {"0"}
+        assert all(int(row[5].replace(",", "")) > 0 for row in rows)
+        assert 4 <= demo.text.count("you to dba-agent: Write me a long essay on") <= 12
+    assert BOOKS.findall(first.text) == BOOKS.findall(second.text)
+
+
+async def test_up_serves_until_ctrl_c_and_leaves_nothing_behind(tmp_path: Path, http: httpx.AsyncClient) -> None:
+    state = tmp_path / "state"
+    async with command("up", "--state", os.fspath(state)) as system:
+        await system.prints("stop with Ctrl-C")
+        addresses = json.loads((state / ADDRESSES).read_text())
+        assert f"gateway        {addresses['gateway']}/v1/chat/completions" in system.text
+        assert (await http.get(f"{addresses['agents']['support-agent']}/.well-known/agent-card.json")).status_code == 200
+        assert processes_of(state)
+
+        async with command("up", "--state", os.fspath(state)) as second:
+            assert await second.end() == 1
+        assert second.text == (
+            f"A system already runs on {state}, held by process {system.child.pid}: "
+            f"stop it (kill {system.child.pid}), or use another state folder."
+        )
+
+        system.child.send_signal(signal.SIGINT)
+        assert await system.end() == 0
+    assert system.lines[-1] == "All stopped."
+    assert processes_of(state) == []
+    assert not (state / ADDRESSES).exists()
+
+
+async def test_a_killed_runner_leaves_no_orphan_and_the_next_start_keeps_the_counters(
+    tmp_path: Path, http: httpx.AsyncClient
+) -> None:
+    state = tmp_path / "state"
+
+    async def used() -> list[int]:
+        url = json.loads((state / ADDRESSES).read_text())["budgets"]
+        return [
+            budget["used"] for budget in (await http.get(f"{url}/v1/budgets")).json()["budgets"] if budget["window"] == "day"
+        ]
+
+    async with command("up", "--state", os.fspath(state)) as system:
+        await system.prints("stop with Ctrl-C")
+        async with command("chat", "--state", os.fspath(state), "--agent", "dba-agent") as chat:
+            chat.type("Write me an essay.\n")
+            await chat.prints("dba-agent> ")
+
+        async def is_charged() -> bool:
+            return sum(await used()) > 0
+
+        await until(is_charged, "the charge, which follows the answer")
+        before = await used()
+        system.child.kill()
+        await system.child.wait()
+    await until(lambda: processes_of(state) == [], "every process of the killed runner to be gone")
+    async with command("up", "--state", os.fspath(state)) as system:
+        await system.prints("stop with Ctrl-C")
+        assert await used() == before
+
+
+async def test_chat_talks_to_an_agent_in_one_conversation(tmp_path: Path) -> None:
+    state = os.fspath(tmp_path / "state")
+    async with command("chat", "--state", state, "--agent", "dba-agent") as early:
+        assert await early.end() == 1
+    assert early.text == f"No system runs on {state}: start one with `make up` in another terminal."
+    async with command("up", "--state", state) as system:
+        await system.prints("stop with Ctrl-C")
+        async with command("chat", "--state", state, "--agent", "nobody") as wrong:
+            assert await wrong.end() == 1
+        assert wrong.text == "There is no agent named 'nobody'. Running: dba-agent, support-agent."
+        async with command("chat", "--state", state, "--agent", "support-agent") as chat:
+            chat.type("Write me an essay.\n")
+            await chat.prints("support-agent> ")
+            assert chat.child.stdin
+            chat.child.stdin.close()
+            assert await chat.end() == 0
+
+
+async def test_a_taken_port_is_said_and_another_one_used(tmp_path: Path, http: httpx.AsyncClient) -> None:
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            taken.bind(("127.0.0.1", 8090))
+            taken.listen()
+        except OSError:
+            pass  # somebody else has it, which serves as well
+        async with command("up", "--state", os.fspath(tmp_path / "state")) as system:
+            await system.prints("stop with Ctrl-C")
+            gateway = json.loads((tmp_path / "state" / ADDRESSES).read_text())["gateway"]
+            assert (await http.get(f"{gateway}/healthz")).status_code == 200
+    assert not gateway.endswith(":8090")
+    assert f"the usual port of gateway is taken, so it listens on {gateway.rsplit(':', 1)[1]}" in system.text
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "sentence"),
+    [
+        ("TEAMS", "teams: [{name: DBA, description: D., users: []}]", "teams[0].name: 'DBA' is not a name"),
+        ("BUDGETS_POLICY", "kind: RateLimitConfig", "The budget policy cannot be used. "),
+        ("BUDGETS_POLICY", None, "cannot be read: No such file or directory"),
+        ("ENVOY_BIN", None, "is not a program that can be run. ENVOY_BIN names it"),
+    ],
+)
+async def test_what_is_wrong_is_said_in_a_sentence_and_everything_is_stopped(
+    tmp_path: Path, variable: str, text: str | None, sentence: str
+) -> None:
+    file = tmp_path / "wrong.yaml"
+    if text is not None:
+        file.write_text(text)
+    state = tmp_path / "state"
+    async with command("up", "--state", os.fspath(state), **{variable: os.fspath(file)}) as system:
+        assert await system.end() == 1
+    assert sentence in system.text
+    assert "Traceback" not in system.text
+    assert processes_of(state) == []
