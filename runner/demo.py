@@ -9,6 +9,7 @@ import time
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
+from rich.text import Text
 
 from runner.books import Account, Books
 from runner.system import System
@@ -38,12 +39,18 @@ class Demo:
         self._books = books
         self._console = console
         self._bars = Progress(
-            TextColumn("  {task.description:<8}"), BarColumn(40), TextColumn("{task.fields[figures]}"), console=console
+            TextColumn("  {task.description:<8}"),
+            BarColumn(40, complete_style="green", finished_style="red"),
+            TextColumn("{task.fields[figures]}"),
+            console=console,
         )
         self._bar_of: dict[str, TaskID] = {}
 
     async def play(self) -> list[Account]:
         """The accounts at the end. Raises UnexpectedError where the story goes another way."""
+        missing = {"dba", "support"} - {team.name for team in self._system.teams}
+        if missing:
+            raise UnexpectedError(f"The story needs the teams dba and support; the team list lacks {' and '.join(missing)}.")
         await self._wait_for_a_whole_story()
         with self._bars:
             await self._idle()
@@ -90,7 +97,8 @@ class Demo:
             reply = await agent.ask(prompt)
         self._console.print(f"  you to {team}-agent: [italic]{prompt}[/]", highlight=False)
         text = reply.text if not reply.completed else f"{reply.text[:90].rsplit(' ', 1)[0]} …"
-        self._console.print(f"    {text}", style=None if reply.completed else "red", highlight=False, markup=False)
+        # A style given to `print` would colour the bars below as well.
+        self._console.print(Text(f"    {text}", style="" if reply.completed else "red"))
         return reply
 
     async def _show(self) -> list[Account]:
@@ -102,14 +110,14 @@ class Demo:
             bar = self._bar_of.get(account.team)
             if bar is None:
                 bar = self._bar_of[account.team] = self._bars.add_task(account.team, total=account.limit, figures=figures)
-            self._bars.update(bar, completed=min(account.used, account.limit), figures=figures)
+            self._bars.update(bar, completed=min(account.used, account.limit), figures=figures, refresh=True)
         if not self._console.is_terminal:
             hours = [account for account in accounts if account.window == "hour"]
             self._console.print("    " + ", ".join(f"{each.team} {each.used:,} / {each.limit:,}" for each in hours))
         return accounts
 
     def _scene(self, number: int, title: str) -> None:
-        self._console.print(f"\nScene {number}. {title}", style="bold", highlight=False)
+        self._console.print(Text(f"\nScene {number}. {title}", style="bold"))
 
     async def _wait_for_a_whole_story(self) -> None:
         left = HOUR - time.time() % HOUR

@@ -1,19 +1,24 @@
 """A system of its own for the demo: a fresh state folder, its own counters, gone when the story has ended well."""
 
+import asyncio
 import shutil
 import tempfile
 import time
+from collections.abc import Coroutine
 from pathlib import Path
 
+import httpx
 from rich.console import Console
+from rich.text import Text
 
-from runner.books import Books
+from runner.books import Account, Books
 from runner.config import Settings
 from runner.demo import Demo, UnexpectedError, books_table
 from runner.errors import ProgramError, StoppedError
 from runner.ports import Ports
 from runner.supervisor import Supervisor
 from runner.system import System
+from runner.talk import NoAgentError
 from runner.up import stop_on_signals
 
 
@@ -25,10 +30,10 @@ async def play(settings: Settings, seed: int | None) -> bool:
     went_well = False
     try:
         went_well = await _play(folder, settings, seed, console)
-    except (UnexpectedError, ProgramError) as error:
-        console.print(str(error), style="red", markup=False, highlight=False)
+    except (UnexpectedError, ProgramError, NoAgentError, httpx.HTTPError) as error:
+        console.print(Text(str(error), style="red"))
     except StoppedError:
-        console.print("Stopped.")
+        console.print("Stopped before the end.")
     if went_well:
         shutil.rmtree(folder)
         console.print(f"All of it balances, to the token. {time.monotonic() - began:.1f} s.", highlight=False)
@@ -50,6 +55,21 @@ async def _play(folder: Path, settings: Settings, seed: int | None, console: Con
             console.print(f"Starting Valkey, JWT issuer, mock LLM, budgets, Envoy and an agent each for {names}.")
             await system.start(supervisor)
             async with Books(system.addresses.budgets, system.addresses.mock_llm) as books:
-                accounts = await Demo(system, books, console).play()
+                accounts = await _unless_stopped(supervisor, Demo(system, books, console).play())
             console.print(books_table(accounts))
             return all(account.balanced for account in accounts)
+
+
+async def _unless_stopped(supervisor: Supervisor, story: Coroutine[None, None, list[Account]]) -> list[Account]:
+    """What the story comes to. Raises StoppedError on Ctrl-C, and GaveUp when a part of the system cannot be kept up."""
+    playing, stopping = asyncio.create_task(story), asyncio.create_task(supervisor.wait())
+    try:
+        await asyncio.wait({playing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if stopping.done():
+            stopping.result()
+            raise StoppedError("the rest of the story")
+        return playing.result()
+    finally:
+        playing.cancel()
+        stopping.cancel()
+        await asyncio.gather(playing, stopping, return_exceptions=True)

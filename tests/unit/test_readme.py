@@ -1,0 +1,34 @@
+"""What the README shows is what the system does."""
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+from budgets.answers import body
+from budgets.engine import Balance, Decision
+from budgets.policy import Budget
+from service.rate_limit_config import Unit
+
+PROJECT = Path(__file__).parents[2]
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_refusal_is_the_one_that_the_service_sends() -> None:
+    (shown,) = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
+    budget = Budget("team-token-budget/dba/hour", (("team", "dba"),), {"team": "dba"}, 5_000, Unit.HOUR)
+    reset_at = int(datetime(2026, 11, 21, 15, tzinfo=UTC).timestamp())
+    assert json.loads(shown) == json.loads(body(Decision((Balance(budget, 5_012, 1_234, reset_at),), False), ()))
+
+
+def test_every_make_target_is_there() -> None:
+    targets = set(re.findall(r"^make (\w+)", README, re.MULTILINE))
+    assert targets >= {"demo", "up", "chat", "check", "test"}
+    makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
+    assert targets <= set(re.findall(r"^(\w+):", makefile, re.MULTILINE))
+
+
+def test_every_folder_of_the_table_is_there_and_none_is_left_out() -> None:
+    told = set(re.findall(r"^\| `(\w+)/` \|", README, re.MULTILINE))
+    packages = {path.parent.name for path in PROJECT.glob("*/__init__.py")}
+    assert told == packages | {"policy"}
