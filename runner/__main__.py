@@ -11,7 +11,6 @@ from runner.errors import ProgramError
 from runner.lock import AlreadyRunningError
 from runner.play import play
 from runner.ports import NoPortError
-from runner.talk import NoAgentError
 from runner.up import up
 from service.environment import read_environment
 from service.teams import TeamsError
@@ -27,8 +26,8 @@ def main() -> None:
             case "demo":
                 sys.exit(0 if asyncio.run(play(settings, arguments.seed)) else 1)
             case "chat":
-                asyncio.run(chat(arguments.state, arguments.agent))
-    except (AlreadyRunningError, NoAgentError, NoPortError, NoSuchAgentError, ProgramError, TeamsError) as error:
+                chat(arguments.state, arguments.agent)
+    except (AlreadyRunningError, NoPortError, NoSuchAgentError, ProgramError, TeamsError) as error:
         raise SystemExit(str(error)) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None

@@ -1,9 +1,10 @@
 """`chat`: talk to an agent of the running system from the terminal."""
 
+import asyncio
 from pathlib import Path
 
 from runner.system import Addresses
-from runner.talk import Agent
+from runner.talk import Agent, NoAgentError
 from runner.up import ADDRESSES
 
 
@@ -11,16 +12,30 @@ class NoSuchAgentError(Exception):
     """The agent cannot be found; the text names what there is and the remedy."""
 
 
-async def chat(folder: Path, name: str) -> None:
-    """One conversation, until the input ends. Raises NoSuchAgentError and NoAgentError."""
-    async with Agent(_find(folder, name)) as agent:
-        print(f"You talk to {name}. End with Ctrl-D.")
+def chat(folder: Path, name: str) -> None:
+    """One conversation, until the input ends. Raises NoSuchAgentError and, on Ctrl-C, KeyboardInterrupt."""
+    agent = Agent(_find(folder, name))
+    # Input is read outside of the event loop, which would hold a Ctrl-C back until the next line.
+    with asyncio.Runner() as runner:
+        print(f"You talk to {name}. End with Ctrl-D.\n")
         context_id: str | None = None
-        while (text := _read()) is not None:
-            if text:
-                reply = await agent.ask(text, context_id)
-                context_id = reply.context_id
-                print(f"{name}> {reply.text}\n")
+        try:
+            while (text := _read()) is not None:
+                if text:
+                    context_id = _say(runner, agent, text, context_id)
+        finally:
+            runner.run(agent.close())
+
+
+def _say(runner: asyncio.Runner, agent: Agent, text: str, context_id: str | None) -> str | None:
+    """The context to go on in. An agent that does not answer may be back for the next message."""
+    try:
+        reply = runner.run(agent.ask(text, context_id))
+    except NoAgentError as error:
+        print(f"{error}\n")
+        return context_id
+    print(f"\n{reply.text}\n")
+    return reply.context_id
 
 
 def _find(folder: Path, name: str) -> str:
@@ -34,7 +49,7 @@ def _find(folder: Path, name: str) -> str:
 
 
 def _read() -> str | None:
-    """None at the end of the input. Blocking is right here: nothing else waits in this process."""
+    """None at the end of the input."""
     try:
         return input("you> ").strip()
     except EOFError:

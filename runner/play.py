@@ -27,13 +27,15 @@ async def play(settings: Settings, seed: int | None) -> bool:
     console = Console(soft_wrap=True)
     began = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="agentic-budgets-demo-"))
-    went_well = False
     try:
         went_well = await _play(folder, settings, seed, console)
+    except StoppedError:
+        shutil.rmtree(folder)
+        console.print("Stopped before the end.")
+        return False
     except (UnexpectedError, ProgramError, NoAgentError, httpx.HTTPError) as error:
         console.print(Text(str(error), style="red"))
-    except StoppedError:
-        console.print("Stopped before the end.")
+        went_well = False
     if went_well:
         shutil.rmtree(folder)
         console.print(f"All of it balances, to the token. {time.monotonic() - began:.1f} s.", highlight=False)

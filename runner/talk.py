@@ -27,7 +27,7 @@ class Reply:
 
 
 class Agent:
-    """One agent at one address. Use it with `async with`."""
+    """One agent at one address. Use it with `async with`, or close it."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -40,6 +40,9 @@ class Agent:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
         await self._http.aclose()
 
     async def ask(self, text: str, context_id: str | None = None) -> Reply:

@@ -7,8 +7,8 @@ import re
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +40,10 @@ class Command:
     def type(self, text: str) -> None:
         assert self.child.stdin
         self.child.stdin.write(text.encode())
+
+    async def answers(self, count: int) -> None:
+        """Waits until an agent has answered so often; an essay has at least this many words in a line."""
+        await until(lambda: sum(len(line.split()) > 25 for line in self.lines) >= count, f"{count} answers")
 
     async def prints(self, text: str) -> None:
         await until(lambda: text in self.text or self.child.returncode is not None, f"{text!r} to be printed", within=60)
@@ -74,17 +78,18 @@ async def _read(child: asyncio.subprocess.Process, lines: list[str]) -> None:
         lines.append(line.decode().rstrip())
 
 
-def processes_of(folder: Path) -> list[int]:
-    """The processes whose command line or environment names the folder."""
-    found = []
+def children_of(parent: int) -> dict[int, bytes]:
+    """The processes that another one has started, with their environments."""
+    found = {}
     for process in Path("/proc").glob("[0-9]*"):
-        try:
-            told = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
-        except OSError:
-            continue
-        if os.fspath(folder).encode() in told and int(process.name) != os.getpid():
-            found.append(int(process.name))
+        with suppress(OSError):
+            if f"PPid:\t{parent}\n" in (process / "status").read_text():
+                found[int(process.name)] = (process / "environ").read_bytes()
     return found
+
+
+def alive(pids: Iterable[int]) -> list[int]:
+    return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
 
 
 BOOKS = re.compile(r"│ (\w+) +│ (\w+) +│ +([\d,]+) │ +([\d,]+) │ +([\d,]+) │ +([\d,]+) │ +(-?[\d,]+) │")
@@ -114,7 +119,8 @@ async def test_up_serves_until_ctrl_c_and_leaves_nothing_behind(tmp_path: Path, 
         addresses = json.loads((state / ADDRESSES).read_text())
         assert f"gateway        {addresses['gateway']}/v1/chat/completions" in system.text
         assert (await http.get(f"{addresses['agents']['support-agent']}/.well-known/agent-card.json")).status_code == 200
-        assert processes_of(state)
+        programs = children_of(system.child.pid)
+        assert len(programs) == 7  # Valkey, issuer, LLM, budgets, gateway, two agents
 
         async with command("up", "--state", os.fspath(state)) as second:
             assert await second.end() == 1
@@ -126,7 +132,7 @@ async def test_up_serves_until_ctrl_c_and_leaves_nothing_behind(tmp_path: Path, 
         system.child.send_signal(signal.SIGINT)
         assert await system.end() == 0
     assert system.lines[-1] == "All stopped."
-    assert processes_of(state) == []
+    assert alive(programs) == []
     assert not (state / ADDRESSES).exists()
 
 
@@ -145,16 +151,18 @@ async def test_a_killed_runner_leaves_no_orphan_and_the_next_start_keeps_the_cou
         await system.prints("stop with Ctrl-C")
         async with command("chat", "--state", os.fspath(state), "--agent", "dba-agent") as chat:
             chat.type("Write me an essay.\n")
-            await chat.prints("dba-agent> ")
+            await chat.answers(1)
 
         async def is_charged() -> bool:
             return sum(await used()) > 0
 
         await until(is_charged, "the charge, which follows the answer")
         before = await used()
+        programs = children_of(system.child.pid)
+        assert len(programs) == 7
         system.child.kill()
         await system.child.wait()
-    await until(lambda: processes_of(state) == [], "every process of the killed runner to be gone")
+    await until(lambda: not alive(programs), "every process of the killed runner to be gone")
     async with command("up", "--state", os.fspath(state)) as system:
         await system.prints("stop with Ctrl-C")
         assert await used() == before
@@ -172,10 +180,18 @@ async def test_chat_talks_to_an_agent_in_one_conversation(tmp_path: Path) -> Non
         assert wrong.text == "There is no agent named 'nobody'. Running: dba-agent, support-agent."
         async with command("chat", "--state", state, "--agent", "support-agent") as chat:
             chat.type("Write me an essay.\n")
-            await chat.prints("support-agent> ")
+            await chat.answers(1)
+            programs = children_of(system.child.pid).items()
+            (agent,) = (pid for pid, environment in programs if b"KAGENT_NAME=support-agent" in environment)
+            os.kill(agent, signal.SIGKILL)
+            chat.type("And another one.\n")
+            await system.prints("support-agent is back")
+            chat.type("And a third one.\n")
+            await chat.answers(2)
             assert chat.child.stdin
             chat.child.stdin.close()
             assert await chat.end() == 0
+        assert "Traceback" not in chat.text
 
 
 async def test_a_taken_port_is_said_and_another_one_used(tmp_path: Path, http: httpx.AsyncClient) -> None:
@@ -214,4 +230,3 @@ async def test_what_is_wrong_is_said_in_a_sentence_and_everything_is_stopped(
         assert await system.end() == 1
     assert sentence in system.text
     assert "Traceback" not in system.text
-    assert processes_of(state) == []

@@ -86,9 +86,11 @@ async def test_one_that_dies_too_often_is_given_up_and_all_is_stopped() -> None:
     assert str(given_up.value) == (
         "agent was ended by SIGKILL. It is given up after 2 restarts, and the whole system is stopped. Its last words:\n  up"
     )
-    assert [line for line in seen.said if "restarting" in line] == [
+    assert seen.said == [
         "agent was ended by SIGKILL; restarting (1 of 2)",
+        "agent is back",
         "agent was ended by SIGKILL; restarting (2 of 2)",
+        "agent is back",
     ]
 
 
@@ -277,7 +279,10 @@ async def test_a_stop_that_is_cancelled_kills_at_once_and_leaves_none_behind() -
     stopping = asyncio.create_task(supervisor.stop())
     await until(lambda: "asked" in seen.of("agent"), "it is stopping")
     stopping.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        async with asyncio.timeout(60):
-            await stopping
-    assert not runs(supervisor.pid_of("agent"))
+    try:
+        await until(stopping.done, "it has stopped")
+        assert stopping.cancelled()
+        assert not runs(supervisor.pid_of("agent"))
+    finally:
+        if runs(supervisor.pid_of("agent")):
+            kill(supervisor, "agent")
