@@ -12,8 +12,8 @@ from budgets.policy import Entries
 
 
 def headers(decision: Decision) -> dict[str, str]:
-    """Of the budget that refused, else of the tightest one."""
-    balance = decision.refused_by or decision.tightest
+    """Of the tightest budget; where one has refused, that is the one."""
+    balance = decision.tightest
     limits = _limit_headers(balance) if balance else {}
     if decision.admitted:
         return limits

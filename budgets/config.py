@@ -24,7 +24,9 @@ class Settings(BaseSettings):
     unmatched: Literal["refuse", "admit"] = Field(
         "refuse", description="What happens to a caller that no budget covers: refuse, or admit without any limit."
     )
-    store_timeout: float = Field(0.25, gt=0, le=5, description="Seconds that a check waits for the store before it is refused.")
+    store_timeout: float = Field(
+        0.5, gt=0, le=5, description="Seconds that one try at the store may take; a check has two before it is refused."
+    )
     charge_patience: float = Field(
         30, ge=0, le=600, description="Seconds for which a charge is retried while the store is away."
     )

@@ -52,13 +52,13 @@ class Decision:
         return [balance for balance in self.balances if balance]
 
     @property
-    def refused_by(self) -> Balance | None:
+    def tightest(self) -> Balance | None:
         """Of several spent budgets the one that resets last: before that, the caller need not try again."""
-        return max((each for each in self.covering if each.spent), key=lambda each: each.reset_in, default=None)
+        return min(self.covering, key=lambda each: (each.remaining, -each.reset_in), default=None)
 
     @property
-    def tightest(self) -> Balance | None:
-        return min(self.covering, key=lambda each: (each.remaining, -each.reset_in), default=None)
+    def refused_by(self) -> Balance | None:
+        return self.tightest if self.tightest and self.tightest.spent else None
 
     @property
     def admitted(self) -> bool:

@@ -19,21 +19,10 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from service.http import server
+from tests.unit.agents.doubles import BUDGET
 
 ROOT = Path(__file__).parents[3]
 TOKEN = jwt.encode({"team": "dba", "sub": "dba"}, "a key of no importance, 32 bytes long", algorithm="HS256")
-
-BUDGET: dict[str, Any] = {
-    "id": "team-token-budget/dba/hour",
-    "subject": {"team": "dba"},
-    "unit": "tokens",
-    "limit": 5000,
-    "used": 5012,
-    "remaining": 0,
-    "window": "hour",
-    "reset_at": "2026-11-21T15:00:00Z",
-    "retryable": False,
-}
 
 
 def until(condition: Callable[[], bool], what: str, seconds: float = 20) -> None:

@@ -21,7 +21,8 @@ from a2a.types import (
 from a2a.utils.errors import UnsupportedOperationError
 from google.protobuf.json_format import MessageToDict
 
-from tests.integration.agents.conftest import BUDGET, TOKEN, Agent, Gateway, until
+from tests.integration.agents.conftest import TOKEN, Agent, Gateway, until
+from tests.unit.agents.doubles import BUDGET
 
 pytestmark = pytest.mark.anyio
 

@@ -3,23 +3,31 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from runner.orphans import die_with_this_process
-from tests.integration.runner.programs import runs, until
+from tests.integration.runner.programs import IGNORES_SIGTERM, SLEEPS, runs, until
 
 pytestmark = pytest.mark.anyio
 
 RUNNER = """
-import asyncio
+import asyncio, sys
+from runner.starting import Patience
 from tests.integration.runner.programs import Seen
 
+class Aloud(Seen):
+    def sink(self, name, line):
+        super().sink(name, line)
+        if line == "asked":
+            print(line, flush=True)
+
 async def main():
-    seen = Seen()
-    async with seen.supervisor() as supervisor:
+    seen = Aloud()
+    async with seen.supervisor(Patience(stop=600)) as supervisor:
         for name in ("one", "two"):
-            await supervisor.start(seen.program(name))
+            await supervisor.start(seen.program(name, sys.argv[1]))
         print(supervisor.pid_of("one"), supervisor.pid_of("two"), flush=True)
         await supervisor.wait()
 
@@ -44,11 +52,27 @@ os._exit(0)
 """
 
 
+@contextmanager
+def running(source: str) -> Iterator[subprocess.Popen[str]]:
+    """A runner of two such programs, which prints their process ids, and then `asked` whenever they do."""
+    command = [sys.executable, "-c", RUNNER, source]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 @pytest.fixture
 def runner() -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen([sys.executable, "-c", RUNNER], stdout=subprocess.PIPE, text=True) as process:
+    with running(SLEEPS) as process:
         yield process
-        process.kill()
+
+
+@pytest.fixture
+def runner_of_the_stubborn() -> Iterator[subprocess.Popen[str]]:
+    with running(IGNORES_SIGTERM) as process:
+        yield process
 
 
 def pids_of(runner: subprocess.Popen[str]) -> list[int]:
@@ -65,12 +89,24 @@ async def test_a_killed_runner_leaves_no_orphan(runner: subprocess.Popen[str]) -
     await until(lambda: not any(runs(pid) for pid in pids), "both are gone")
 
 
-@pytest.mark.parametrize("times", [1, 2])
-async def test_an_interrupted_runner_without_handlers_leaves_no_orphan(runner: subprocess.Popen[str], times: int) -> None:
+async def test_an_interrupted_runner_without_handlers_leaves_no_orphan(runner: subprocess.Popen[str]) -> None:
     pids = pids_of(runner)
-    for _ in range(times):
-        os.kill(runner.pid, signal.SIGINT)
+    os.kill(runner.pid, signal.SIGINT)
     await until(lambda: not any(runs(pid) for pid in pids), "both are gone")
+
+
+async def test_a_second_interrupt_kills_what_ignored_the_first(runner_of_the_stubborn: subprocess.Popen[str]) -> None:
+    runner = runner_of_the_stubborn
+    pids = pids_of(runner)
+    os.kill(runner.pid, signal.SIGINT)
+    assert runner.stdout
+    assert runner.stdout.readline() == "asked\n"
+    os.kill(runner.pid, signal.SIGINT)
+    try:
+        await until(lambda: not any(runs(pid) for pid in pids), "both are gone")
+    finally:
+        for pid in filter(runs, pids):
+            os.kill(pid, signal.SIGKILL)
 
 
 def test_a_child_whose_parent_died_before_it_could_ask_does_not_start() -> None:

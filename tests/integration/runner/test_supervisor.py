@@ -286,3 +286,23 @@ async def test_a_stop_that_is_cancelled_kills_at_once_and_leaves_none_behind() -
     finally:
         if runs(supervisor.pid_of("agent")):
             kill(supervisor, "agent")
+
+
+async def test_a_closing_event_loop_that_cancels_the_stopping_itself_leaves_none_behind() -> None:
+    seen = Seen()
+    supervisor = seen.supervisor(Patience(stop=600))
+    for name in ("one", "two"):
+        await supervisor.start(seen.program(name, IGNORES_SIGTERM))
+    pids = [supervisor.pid_of("one"), supervisor.pid_of("two")]
+    before = asyncio.all_tasks()
+    stopping = asyncio.create_task(supervisor.stop())
+    await until(lambda: "asked" in seen.of("two"), "it is stopping")
+    try:
+        for task in asyncio.all_tasks() - before - {stopping}:
+            task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await stopping
+        await until(lambda: not any(runs(pid) for pid in pids), "both are gone")
+    finally:
+        for pid in filter(runs, pids):
+            os.kill(pid, signal.SIGKILL)
