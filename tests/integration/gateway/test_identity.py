@@ -50,6 +50,8 @@ async def test_without_a_good_token_the_answer_is_401_and_nothing_is_forwarded_o
     forwarded, before = await gateway.forwarded(http), await gateway.books.settled()
     answers = {name: await gateway.call(http, bad, QUESTION) for name, bad in (await bad_tokens(gateway, http)).items()}
     answers["no token"] = await http.post(f"{gateway.system.addresses.gateway}/v1/chat/completions", json=QUESTION)
+    url = f"{gateway.system.addresses.gateway}/v1/chat/completions?access_token={gateway.system.token('victim')}"
+    answers["in the query"] = await http.post(url, json=QUESTION)
     answers["another scheme"] = await gateway.call(http, "", QUESTION, authorization="Basic YTpi")
     assert {name: answer.status_code for name, answer in answers.items()} == dict.fromkeys(answers, 401)
     assert {answer.json()["error"]["type"] for answer in answers.values()} == {"authentication_error"}

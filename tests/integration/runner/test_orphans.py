@@ -13,9 +13,11 @@ from tests.integration.runner.programs import IGNORES_SIGTERM, SLEEPS, runs, unt
 pytestmark = pytest.mark.anyio
 
 RUNNER = """
-import asyncio, sys
+import asyncio, signal, sys
 from runner.starting import Patience
 from tests.integration.runner.programs import Seen
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `make test &` has it ignored
 
 class Aloud(Seen):
     def sink(self, name, line):
