@@ -11,10 +11,9 @@ from budgets.app import create_app
 from budgets.config import Settings
 from budgets.engine import Engine
 from budgets.operate import check, reset, status
-from budgets.policy import Policy
 from budgets.ratelimit import RateLimitService, grpc_server
 from budgets.reload import PolicyFile
-from budgets.store import Store
+from budgets.store import Store, StoreAway
 from service import http
 from service.environment import parser_for, read_environment
 from service.logs import configure_logging
@@ -53,17 +52,23 @@ def main() -> None:
 async def serve(settings: Settings) -> None:
     configure_logging(settings.log_level)
     try:
-        policy = Policy.read(settings.policy)
+        policy_file = PolicyFile(settings.policy, settings.in_force)
     except PolicyError as error:
         raise SystemExit(f"The budget policy cannot be used. {error}") from None
     store = Store.connect(settings.store.get_secret_value(), settings.domain, settings.store_timeout)
-    engine = Engine(policy, store, admits_uncovered=settings.unmatched == "admit", charge_patience=settings.charge_patience)
-    policy_file = PolicyFile(settings.policy, engine)
+    engine = Engine(
+        lambda: policy_file.policy,
+        store,
+        admits_uncovered=settings.unmatched == "admit",
+        charge_patience=settings.charge_patience,
+    )
     server = grpc_server(RateLimitService(engine, settings.domain), settings.host, settings.grpc_port)
     listening = http.listen(settings.host, settings.http_port, "BUDGETS_HTTP_PORT")
+    with contextlib.suppress(StoreAway):  # logged by the store; the service waits for it
+        await store.ping()
     await server.start()
     watching = asyncio.create_task(policy_file.watch())
-    for budget in policy.fixed_budgets():
+    for budget in policy_file.policy.fixed_budgets():
         log.info("budget %s: %s tokens", budget.id, f"{budget.limit:,}")
     await http.server(create_app(engine, store, policy_file)).serve(sockets=[listening])
     watching.cancel()

@@ -1,9 +1,8 @@
 """Health, status and reset over HTTP, for operators. It has a port of its own, which no gateway routes to."""
 
-from typing import Annotated
-
-from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
 
 from budgets.answers import balance_object
 from budgets.engine import Engine
@@ -11,12 +10,18 @@ from budgets.reload import PolicyFile
 from budgets.store import Store, StoreAway
 
 
+class Reset(BaseModel):
+    """In a JSON body, which no foreign web page can send to this port unasked (a query it could)."""
+
+    team: str = Field(min_length=1)
+
+
 def create_app(engine: Engine, store: Store, policy_file: PolicyFile) -> FastAPI:
     app = FastAPI(title="budgets", description="Health, status and reset of the budget service.")
 
     @app.exception_handler(StoreAway)
     async def store_away(request: Request, error: StoreAway) -> Response:
-        return JSONResponse({"detail": f"The budget store is away: {error}"}, status_code=503)
+        return JSONResponse({"detail": f"The store that BUDGETS_STORE names cannot be used: {error}"}, status_code=503)
 
     @app.get("/healthz")
     async def healthz() -> dict[str, str]:
@@ -25,7 +30,7 @@ def create_app(engine: Engine, store: Store, policy_file: PolicyFile) -> FastAPI
 
     @app.get("/readyz")
     async def readyz() -> dict[str, str]:
-        """Ready to decide: the store answers."""
+        """Ready to decide: the store can be read and charged."""
         await store.ping()
         return {"status": "ok"}
 
@@ -38,12 +43,12 @@ def create_app(engine: Engine, store: Store, policy_file: PolicyFile) -> FastAPI
         }
 
     @app.post("/v1/budgets/reset")
-    async def reset(team: Annotated[str, Query(min_length=1)]) -> dict[str, object]:
+    async def reset(asked: Reset) -> dict[str, object]:
         """Empty every budget of a team, in the windows that run now; answers them as they were."""
-        balances = await engine.reset("team", team)
+        balances = await engine.reset("team", asked.team)
         if not balances:
             teams = sorted({each.budget.subject.get("team", "") for each in await engine.status()} - {""})
-            raise HTTPException(404, f"No budget has team={team!r}. Teams with a budget: {', '.join(teams) or 'none'}.")
+            raise HTTPException(404, f"No budget has team={asked.team!r}. Teams with a budget: {', '.join(teams) or 'none'}.")
         return {"reset": [balance_object(balance) for balance in balances]}
 
     return app

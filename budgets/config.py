@@ -10,13 +10,18 @@ STORE_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="BUDGETS_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="BUDGETS_", env_ignore_empty=True, frozen=True)
 
     store: SecretStr = Field(
         description="It says where the counters live, for example redis://127.0.0.1:6379 (Redis or Valkey). "
         "`make up` starts a Valkey of its own."
     )
     policy: Path = Field(description="It names the RateLimitConfig file with the budgets.")
+    in_force: Path | None = Field(
+        None,
+        description="It names a file that this service writes: the policy in force, which a restart goes on with "
+        "when the policy file has become wrong.",
+    )
     host: str = Field("127.0.0.1", description="The address that both ports listen on.")
     grpc_port: int = Field(8083, ge=1, le=65535, description="The port of the rate-limit API that the gateway calls.")
     http_port: int = Field(8084, ge=1, le=65535, description="The port of health, status and reset, for operators only.")

@@ -66,50 +66,54 @@ class Decision:
 
 
 class Engine:
-    """Holds the policy in force; `policy` may be replaced at any time."""
+    """`policy` answers the policy in force, which may be another one at each call."""
 
     def __init__(
         self,
-        policy: Policy,
+        policy: Callable[[], Policy],
         store: Store,
         *,
         admits_uncovered: bool = False,
         charge_patience: float = 30,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.policy = policy
+        self._policy = policy
         self._store = store
         self._admits_uncovered = admits_uncovered
         self._charge_patience = charge_patience
         self._clock = clock
-        self._charging: set[asyncio.Task[None]] = set()
+        self._charging: dict[str, asyncio.Task[None]] = {}
 
     async def check(self, descriptors: Sequence[Entries]) -> Decision:
         """Raises StoreAway."""
-        budgets = [self.policy.match(entries) for entries in descriptors]
+        policy = self._policy()
+        budgets = [policy.match(entries) for entries in descriptors]
         known = {budget.entries: balance for budget, balance in await self._balances([each for each in budgets if each])}
         return Decision(tuple(known[each.entries] if each else None for each in budgets), self._admits_uncovered)
 
     async def charge(self, costs: Sequence[tuple[Entries, int]], request_id: str | None = None) -> None:
         """Add what a call used. A request's id makes it count once, however often the gateway repeats the charge.
 
-        While the store is away it tries again for `charge_patience` seconds, also when the caller has given up waiting.
-        Raises StoreAway after that, and logs what was lost.
+        While the store is away it tries again for `charge_patience` seconds, also when the caller has given up waiting;
+        a repeated charge joins the one under way. Raises StoreAway after that, and logs what was lost.
         """
-        task = asyncio.create_task(self._charge(costs, request_id or str(uuid.uuid4())))
-        self._charging.add(task)
-        task.add_done_callback(self._charging.discard)
+        charge_id = request_id or str(uuid.uuid4())
+        task = self._charging.get(charge_id)
+        if task is None:
+            task = self._charging[charge_id] = asyncio.create_task(self._charge(costs, charge_id))
+            task.add_done_callback(lambda _: self._charging.pop(charge_id, None))
         await asyncio.shield(task)
 
     async def drain(self) -> None:
         """Wait for the charges that are under way."""
-        await asyncio.gather(*self._charging, return_exceptions=True)
+        await asyncio.gather(*self._charging.values(), return_exceptions=True)
 
     async def status(self) -> list[Balance]:
         """Every budget that the policy spells out, and every other one that has been charged. Raises StoreAway."""
-        budgets = {budget.entries: budget for budget in self.policy.fixed_budgets()}
+        policy = self._policy()
+        budgets = {budget.entries: budget for budget in policy.fixed_budgets()}
         for entries in await self._store.charged_entries():
-            budget = self.policy.match(entries)
+            budget = policy.match(entries)
             if budget:
                 budgets.setdefault(entries, budget)
         balances = [balance for _, balance in await self._balances(list(budgets.values()))]
@@ -117,11 +121,10 @@ class Engine:
 
     async def reset(self, key: str, value: str) -> list[Balance]:
         """Empty every budget whose subject has this value for this key; the budgets as they were. Raises StoreAway."""
-        balances = [each for each in await self.status() if each.budget.subject.get(key) == value]
-        if balances:
-            now = self._clock()
-            await self._store.delete(self._store.counter(each.budget, now) for each in balances)
-        return balances
+        budgets = [each.budget for each in await self.status() if each.budget.subject.get(key) == value]
+        now = self._clock()
+        taken = await self._store.take([self._store.counter(budget, now) for budget in budgets])
+        return [_balance(budget, used, now) for budget, used in zip(budgets, taken, strict=True)]
 
     async def _balances(self, budgets: Sequence[Budget]) -> list[tuple[Budget, Balance]]:
         now = self._clock()
@@ -131,9 +134,9 @@ class Engine:
     async def _charge(self, costs: Sequence[tuple[Entries, int]], charge_id: str) -> None:
         amounts: dict[Counter, int] = {}
         named: dict[str, int] = {}
-        now = self._clock()
+        now, policy = self._clock(), self._policy()
         for entries, tokens in costs:
-            budget = self.policy.match(entries)
+            budget = policy.match(entries)
             if budget:
                 counter = self._store.counter(budget, now)
                 amounts[counter] = amounts.get(counter, 0) + tokens
@@ -143,7 +146,7 @@ class Engine:
         try:
             await self._until_store_answers(charge_id, amounts)
         except StoreAway as error:
-            log.error("charge lost: request=%s tokens=%s: the store is away (%s)", charge_id, named, error)
+            log.error("charge lost: request=%s tokens=%s: the store cannot be used (%s)", charge_id, named, error)
             raise
         log.info("charged: request=%s tokens=%s", charge_id, named)
 

@@ -24,7 +24,7 @@ def status(url: str | None) -> None:
 
 
 def reset(url: str | None, team: str) -> None:
-    for budget in _ask("POST", url, "/v1/budgets/reset", team=team)["reset"]:
+    for budget in _ask("POST", url, "/v1/budgets/reset", {"team": team})["reset"]:
         print(f"{budget['id']}: {budget['used']:,} -> 0 of {budget['limit']:,} tokens")
 
 
@@ -48,10 +48,10 @@ def _row(budget: dict[str, Any]) -> tuple[str, str, str, str, str]:
     )
 
 
-def _ask(method: str, url: str | None, path: str, **query: str) -> Any:
+def _ask(method: str, url: str | None, path: str, body: dict[str, str] | None = None) -> Any:
     base = (url or os.environ.get("BUDGETS_URL") or DEFAULT_URL).rstrip("/")
     try:
-        answer = httpx.request(method, base + path, params=query, timeout=10)
+        answer = httpx.request(method, base + path, json=body, timeout=10, trust_env=False)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise SystemExit(
             f"No budget service answers at {base} ({error}). Start the system with `make up`, or name the service with --url."

@@ -18,7 +18,13 @@ Steps = tuple[tuple[str, str | None], ...]
 """A path down the tree: (key, value), with no value where any will do."""
 
 REQUEST_ID = "request_id"
-"""The entry by which a gateway ties a charge to its request. It is never matched, so no policy may use the key."""
+"""The entry by which a gateway ties a charge to its request."""
+
+RESPONSE_STATUS = "response_status"
+"""The entry of a descriptor that tells how a call ended."""
+
+RESERVED = {REQUEST_ID, RESPONSE_STATUS}
+"""Keys between the gateway and this service. They are never matched, so no policy may use them."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +62,13 @@ class Policy:
     def __init__(self, file: Path, documents: tuple[RateLimitConfig, ...]) -> None:
         self._file = file
         self._root = _Node("")
-        self._asked = [each.actions for document in documents for each in document.spec.raw.rate_limits]
-        self._constants = {action.asks_for[0] for actions in self._asked for action in actions if action.generic_key}
+        # What a gateway is to ask with, descriptor by descriptor.
+        self.asked = [each.actions for document in documents for each in document.spec.raw.rate_limits]
+        self._constants = {action.asks_for[0] for actions in self.asked for action in actions if action.generic_key}
         for document in documents:
             for number, descriptor in enumerate(document.spec.raw.descriptors):
                 self._add(self._root, descriptor, ("spec", "raw", "descriptors", number), document.metadata.name)
-        if self._asked:
+        if self.asked:
             self._refuse_what_is_never_asked()
 
     @classmethod
@@ -93,8 +100,8 @@ class Policy:
 
     def _add(self, parent: _Node, descriptor: Descriptor, location: tuple[int | str, ...], policy: str) -> None:
         place = place_in(location)
-        if descriptor.key == REQUEST_ID:
-            raise PolicyError(self._file, f"{place}.key", f"{REQUEST_ID!r} is reserved for tying a charge to its request")
+        if descriptor.key in RESERVED:
+            raise PolicyError(self._file, f"{place}.key", f"{descriptor.key!r} is reserved for the gateway's own messages")
         twin = parent.children.get((descriptor.key, descriptor.value))
         if twin:
             raise PolicyError(self._file, place, f"the same key and value stand at {twin.place} already")
@@ -108,7 +115,7 @@ class Policy:
     def _refuse_what_is_never_asked(self) -> None:
         """A limit that no rateLimits entry asks for would never be enforced, in silence; a misspelt key is such a one."""
         for steps, node in self._root.limits():
-            if not any(_reaches(actions, steps) for actions in self._asked):
+            if not any(_reaches(actions, steps) for actions in self.asked):
                 spelled = ", ".join(key if value is None else f"{key}={value}" for key, value in steps)
                 raise PolicyError(self._file, node.place, f"no entry of spec.raw.rateLimits asks for ({spelled})")
 

@@ -1,11 +1,13 @@
 """The Envoy rate-limit API (`envoy.service.ratelimit.v3.RateLimitService`), as gateways call it for token budgets.
 
-A descriptor whose `hits_addend` is 0 is a check; one with more is a charge, made after the call, whose answer no gateway reads.
-Without `hits_addend` the API means 1 (envoyproxy/ratelimit); one request is not a token, so such a call is refused.
+A descriptor whose `hits_addend` is 0 is a check; one with more is a charge, made after the call, whose answer no gateway
+reads; one with `response_status` tells beside a charge how the call ended. Without `hits_addend` the API means 1
+(envoyproxy/ratelimit); one request is not a token, so such a call is refused.
 """
 
 import logging
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
 import grpc
@@ -16,7 +18,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from budgets.answers import body, headers
 from budgets.engine import Balance, Decision, Engine
-from budgets.policy import REQUEST_ID, Entries
+from budgets.policy import REQUEST_ID, RESPONSE_STATUS, Entries
 from budgets.store import StoreAway
 from service.rate_limit_config import TOKEN_CAP, Unit
 
@@ -40,18 +42,24 @@ class RateLimitService:
             if any(each.hits_addend.value for each in request.descriptors):
                 return await self._charge(request)
             return await self._check(request)
-        except StoreAway as error:
-            log.warning("refused a call: the store is away (%s)", error)
-            await context.abort(grpc.StatusCode.UNAVAILABLE, "The budget store is away.")
+        except StoreAway:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "The budget store cannot be used.")
 
     async def _refuse_malformed(self, request: RateLimitRequest, context: Context) -> None:
-        invalid = grpc.StatusCode.INVALID_ARGUMENT
+        reason = self._malformed(request)
+        if reason:
+            log.error("refused a malformed call: %s", reason)
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, reason)
+
+    def _malformed(self, request: RateLimitRequest) -> str | None:
         if request.domain != self._domain:
-            await context.abort(invalid, f"The domain is {request.domain!r}; this service serves {self._domain!r}.")
+            remedy = "Set BUDGETS_DOMAIN and the gateway's domain to the same."
+            return f"The domain is {request.domain!r}; this service serves {self._domain!r}. {remedy}"
         if not request.descriptors:
-            await context.abort(invalid, "The request holds no descriptor, so no budget can be found.")
+            return "The request holds no descriptor, so no budget can be found."
         if not all(each.HasField("hits_addend") and each.hits_addend.value <= TOKEN_CAP for each in request.descriptors):
-            await context.abort(invalid, "Each descriptor needs hits_addend: 0 to check, or the tokens to charge.")
+            return f"Each descriptor needs hits_addend: 0 to check, or the tokens to charge, {TOKEN_CAP} at most."
+        return None
 
     async def _check(self, request: RateLimitRequest) -> RateLimitResponse:
         descriptors = tuple(_entries(each) for each in request.descriptors)
@@ -65,8 +73,12 @@ class RateLimitService:
         )
 
     async def _charge(self, request: RateLimitRequest) -> RateLimitResponse:
-        costs = [(_entries(each), each.hits_addend.value) for each in request.descriptors]
-        await self._engine.charge(costs, _request_id(request.descriptors))
+        request_id = _value_of(request.descriptors, REQUEST_ID)
+        costs = [(_entries(each), each.hits_addend.value) for each in request.descriptors if not _tells_status(each)]
+        if costs:
+            await self._engine.charge(costs, request_id)
+        else:
+            _log_uncharged(request.descriptors, request_id)
         return RateLimitResponse(overall_code=RateLimitResponse.OK)
 
 
@@ -74,12 +86,22 @@ def _entries(descriptor: RateLimitDescriptor) -> Entries:
     return tuple((entry.key, entry.value) for entry in descriptor.entries if entry.key != REQUEST_ID)
 
 
-def _request_id(descriptors: Sequence[RateLimitDescriptor]) -> str | None:
-    for descriptor in descriptors:
-        for entry in descriptor.entries:
-            if entry.key == REQUEST_ID:
-                return str(entry.value)
-    return None
+def _tells_status(descriptor: RateLimitDescriptor) -> bool:
+    """Whether it says how the call ended (its hits are the HTTP status) rather than what it used."""
+    return any(entry.key == RESPONSE_STATUS for entry in descriptor.entries)
+
+
+def _log_uncharged(descriptors: Sequence[RateLimitDescriptor], request_id: str | None) -> None:
+    """A call that ended well and reported no usage: the caller hung up, or the LLM does not say what it used."""
+    statuses = [each.hits_addend.value for each in descriptors]
+    if any(status < HTTPStatus.BAD_REQUEST for status in statuses):
+        team = _value_of(descriptors, "team")
+        log.warning("answered and not charged, for no usage was read: request=%s team=%s status=%s", request_id, team, statuses)
+
+
+def _value_of(descriptors: Sequence[RateLimitDescriptor], key: str) -> str | None:
+    values = (str(entry.value) for descriptor in descriptors for entry in descriptor.entries if entry.key == key)
+    return next(values, None)
 
 
 def _status(balance: Balance | None, decision: Decision) -> RateLimitResponse.DescriptorStatus:

@@ -5,7 +5,6 @@ import logging
 from datetime import UTC, datetime
 from pathlib import Path
 
-from budgets.engine import Engine
 from budgets.policy import Policy
 from service.rate_limit_config import PolicyError
 
@@ -16,13 +15,24 @@ INTERVAL = 0.5
 
 
 class PolicyFile:
-    def __init__(self, file: Path, engine: Engine) -> None:
+    """`policy` is the one in force. `in_force` is where a copy of it is kept, for the next start and for the gateway.
+
+    Raises PolicyError where the file is wrong and no copy tells what was in force before.
+    """
+
+    def __init__(self, file: Path, in_force: Path | None = None) -> None:
         self._file = file
-        self._engine = engine
-        self._seen = self._content()
-        self.loaded_at = datetime.now(UTC)
+        self._copy = in_force
         self.error: str | None = None
         """Why the file as it stands is not in force; None when it is."""
+        self._seen = self._content()
+        before = Policy.read(in_force) if in_force and in_force.exists() else None
+        if before is None:
+            self._take_up(Policy.read(file))
+        else:
+            self.policy = before
+            self.loaded_at = datetime.now(UTC)
+            self._compare()
 
     async def watch(self) -> None:
         while True:
@@ -31,18 +41,31 @@ class PolicyFile:
 
     def look(self) -> None:
         content = self._content()
-        if content == self._seen:
-            return
-        self._seen = content
+        if content != self._seen:
+            self._seen = content
+            self._compare()
+
+    def _compare(self) -> None:
         try:
-            self._engine.policy = Policy.read(self._file)
+            policy = Policy.read(self._file)
+            if policy.asked != self.policy.asked:
+                reason = "have changed, but the gateway asks as before; start the whole system again to use them"
+                raise PolicyError(self._file, "spec.raw.rateLimits", reason)
         except PolicyError as error:
             self.error = str(error)
             log.error("kept the last good policy: %s", error)
         else:
-            self.error = None
-            self.loaded_at = datetime.now(UTC)
-            log.info("took up the changed policy %s", self._file)
+            self._take_up(policy)
+            log.info("took up the policy %s", self._file)
+
+    def _take_up(self, policy: Policy) -> None:
+        self.policy = policy
+        self.error = None
+        self.loaded_at = datetime.now(UTC)
+        if self._copy and self._seen is not None:
+            beside = self._copy.with_suffix(".new")
+            beside.write_bytes(self._seen)
+            beside.replace(self._copy)
 
     def _content(self) -> bytes | None:
         try:

@@ -1,11 +1,12 @@
-"""The counters, in Redis or Valkey.
+"""The counters, in Redis or Valkey, 7 or later.
 
 One key a budget and window, `budgets:{domain}:counter:unit:start:entries`; the braces put a domain's keys into one cluster
 slot, so that one script may touch them all. A key expires soon after its window, so nothing has to be swept.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from redis.exceptions import RedisError
 from budgets.policy import Budget, Entries
 from budgets.windows import window_at
 
+log = logging.getLogger("budgets")
+
 LINGER = 120
 """Seconds a counter stays after its window, so that services whose clocks differ a little still agree on it. Lives are
 relative, because the store's own clock may differ too, and a moment in its past would delete the counter at once."""
@@ -24,20 +27,20 @@ relative, because the store's own clock may differ too, and a moment in its past
 MARKER_LIFE = 900
 """Seconds for which a charge is remembered by its id; far longer than any gateway repeats one."""
 
-# Adds to all counters or to none: none if the marker says that this charge was made before. Answers every counter's value.
+# A store that is full, read-only or short of replicas still reads, so a plain MGET would admit calls that nobody could
+# charge. It refuses a script that does not promise `no-writes`, although this one writes nothing.
+_READ = """#!lua
+return redis.call('MGET', unpack(KEYS))
+"""
+
+# Adds to all counters or to none: none if the marker says that this charge was made before.
 _CHARGE = """
-local first = redis.call('SET', KEYS[1], 1, 'NX', 'EX', ARGV[1])
-local values = {}
-for i = 2, #KEYS do
-  local amount, life = ARGV[2 * i - 2], ARGV[2 * i - 1]
-  if first then
-    values[i - 1] = redis.call('INCRBY', KEYS[i], amount)
-    redis.call('EXPIRE', KEYS[i], life)
-  else
-    values[i - 1] = tonumber(redis.call('GET', KEYS[i]) or '0')
+if redis.call('SET', KEYS[1], 1, 'NX', 'EX', ARGV[1]) then
+  for i = 2, #KEYS do
+    redis.call('INCRBY', KEYS[i], ARGV[2 * i - 2])
+    redis.call('EXPIRE', KEYS[i], ARGV[2 * i - 1])
   end
 end
-return values
 """
 
 
@@ -54,13 +57,15 @@ class Counter:
 
 
 class Store:
-    """Every method that talks to the store raises StoreAway when it cannot."""
+    """Every method that talks to the store raises StoreAway when it cannot, and logs when that begins and ends."""
 
     def __init__(self, redis: Redis, domain: str) -> None:
         self._redis = redis
-        self._counters = f"budgets:{{{domain}}}:counter:"
-        self._charges = f"budgets:{{{domain}}}:charge:"
+        self._prefix = f"budgets:{{{domain}}}:"
+        self._counters = f"{self._prefix}counter:"
+        self._read = redis.register_script(_READ)
         self._charge = redis.register_script(_CHARGE)
+        self._trouble: str | None = None
 
     @classmethod
     def connect(cls, url: str, domain: str, timeout: float) -> "Store":
@@ -78,47 +83,57 @@ class Store:
         return Counter(key, window.seconds_left(now) + LINGER)
 
     async def used(self, counters: Sequence[Counter]) -> list[int]:
-        """What each counter holds, 0 where there is none."""
+        """What each counter holds, 0 where there is none. Raises StoreAway also when the store could not be charged."""
         if not counters:
             return []
-        with _errors():
-            return [int(value or 0) for value in await self._redis.mget([counter.key for counter in counters])]
+        with self._watched():
+            return [int(value or 0) for value in await self._read([counter.key for counter in counters])]
 
-    async def charge(self, charge_id: str, amounts: Mapping[Counter, int]) -> dict[Counter, int]:
-        """Add to every counter at once, but once only for a charge's id; the counters' new values."""
-        keys = [f"{self._charges}{charge_id}", *(counter.key for counter in amounts)]
+    async def charge(self, charge_id: str, amounts: Mapping[Counter, int]) -> None:
+        """Add to every counter at once, but once only for a charge's id."""
+        keys = [f"{self._prefix}charge:{charge_id}", *(counter.key for counter in amounts)]
         arguments = [MARKER_LIFE]
         for counter, amount in amounts.items():
             arguments += [amount, counter.life]
-        with _errors():
-            values = await self._charge(keys, arguments)
-        return dict(zip(amounts, values, strict=True))
+        with self._watched():
+            await self._charge(keys, arguments)
 
     async def charged_entries(self) -> set[Entries]:
         """The descriptors that have a counter, in this window or one just past."""
-        with _errors():
+        with self._watched():
             keys = [key async for key in self._redis.scan_iter(f"{_literal(self._counters)}*", count=1000)]
         descriptors = (json.loads(key.removeprefix(self._counters).split(":", 2)[2]) for key in keys)
         return {tuple((name, value) for name, value in descriptor) for descriptor in descriptors}
 
-    async def delete(self, counters: Iterable[Counter]) -> None:
-        with _errors():
-            await self._redis.delete(*(counter.key for counter in counters))
+    async def take(self, counters: Sequence[Counter]) -> list[int]:
+        """Empty the counters; what each held. No charge can fall in between."""
+        with self._watched():
+            async with self._redis.pipeline(transaction=True) as transaction:
+                for counter in counters:
+                    transaction.getdel(counter.key)
+                return [int(value or 0) for value in await transaction.execute()]
 
     async def ping(self) -> None:
-        with _errors():
-            await self._redis.ping()
+        """Whether calls can be both checked and charged."""
+        with self._watched():
+            await self._read([f"{self._prefix}ping"])
 
     async def close(self) -> None:
         await self._redis.aclose()
 
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    try:
-        yield
-    except (RedisError, OSError) as error:
-        raise StoreAway(str(error) or type(error).__name__) from error
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        try:
+            yield
+        except (RedisError, OSError) as error:
+            reason = str(error) or type(error).__name__
+            if self._trouble is None:
+                log.error("the store that BUDGETS_STORE names cannot be used, so every call is refused: %s", reason)
+            self._trouble = reason
+            raise StoreAway(reason) from error
+        if self._trouble is not None:
+            log.warning("the store can be used again")
+            self._trouble = None
 
 
 def _literal(text: str) -> str:

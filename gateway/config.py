@@ -18,7 +18,7 @@ Address = Annotated[str, AfterValidator(_address)]
 
 
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="GATEWAY_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="GATEWAY_", env_ignore_empty=True, frozen=True)
 
     policy: Path = Field(description="It names the RateLimitConfig file whose rateLimits say what to ask the budget service.")
     host: str = Field("127.0.0.1", description="The address that the gateway listens on.")

@@ -67,7 +67,7 @@ class Books:
             await asyncio.sleep(0.02)
 
     async def reset(self, team: str) -> None:
-        answer = await self._http.post(f"{self._budgets}/v1/budgets/reset", params={"team": team})
+        answer = await self._http.post(f"{self._budgets}/v1/budgets/reset", json={"team": team})
         answer.raise_for_status()
         self._forgiven.update({budget["id"]: budget["used"] for budget in answer.json()["reset"]})
 

@@ -38,7 +38,7 @@ async def bench(valkey: RunningValkey, tmp_path: Path) -> AsyncIterator[Bench]:
     policy = Policy.read(write(tmp_path, TWO_WINDOWS))
     store = Store.connect(valkey.url, "test-domain", timeout=0.25)
     now = [1_000_000_000.0]
-    engine = Engine(policy, store, charge_patience=10, clock=lambda: now[0])
+    engine = Engine(lambda: policy, store, charge_patience=10, clock=lambda: now[0])
     yield Bench(engine, store, policy, now)
     await store.close()
 
@@ -116,7 +116,7 @@ async def test_a_reset_empties_the_budgets_of_one_team_only(bench: Bench) -> Non
 
 async def test_counters_of_two_domains_do_not_meet(bench: Bench, valkey: RunningValkey) -> None:
     other = Store.connect(valkey.url, "test-domain:counter", timeout=0.25)
-    await Engine(bench.policy, other, clock=lambda: bench.now[0]).charge([(HOUR_DBA, 3)])
+    await Engine(lambda: bench.policy, other, clock=lambda: bench.now[0]).charge([(HOUR_DBA, 3)])
     await other.close()
     assert await bench.used() == {}
 
@@ -135,6 +135,58 @@ async def test_a_counter_is_gone_soon_after_its_window(bench: Bench, valkey: Run
     counter = bench.store.counter(next(bench.policy.fixed_budgets()), bench.now[0])
     async with Redis.from_url(valkey.url) as redis:
         assert 3_000 < await redis.ttl(counter.key) <= 3_000 + LINGER
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "good"),
+    [("maxmemory", "1", "0"), ("min-replicas-to-write", "1", "0")],
+    ids=["full", "short of replicas"],
+)
+async def test_a_store_that_can_be_read_but_not_charged_admits_nobody(
+    bench: Bench, valkey: RunningValkey, setting: str, value: str, good: str
+) -> None:
+    async with Redis.from_url(valkey.url) as redis:
+        await redis.config_set(setting, value)
+        with pytest.raises(StoreAway):
+            await bench.engine.check(DBA)
+        with pytest.raises(StoreAway):
+            await bench.store.ping()
+        charging = asyncio.create_task(bench.engine.charge([(HOUR_DBA, 9)]))
+        await redis.config_set(setting, good)
+    await charging
+    assert await bench.used() == {"team-token-budget/dba/hour": 9}
+    assert (await bench.engine.check(DBA)).admitted
+
+
+async def test_a_replica_admits_nobody(bench: Bench, valkey: RunningValkey) -> None:
+    async with Redis.from_url(valkey.url) as redis:
+        await redis.replicaof("127.0.0.1", "1")
+        with pytest.raises(StoreAway):
+            await bench.engine.check(DBA)
+        await redis.replicaof("NO", "ONE")
+    assert (await bench.engine.check(DBA)).admitted
+
+
+async def test_repeats_of_a_charge_join_the_one_under_way_and_the_loss_is_said_once(
+    valkey: RunningValkey, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    policy = Policy.read(write(tmp_path, TWO_WINDOWS))
+    store = Store.connect(valkey.url, "test-domain", timeout=0.05)
+    engine = Engine(lambda: policy, store, charge_patience=0.5)
+    valkey.send(signal.SIGSTOP)
+    try:
+        charges = (engine.charge([(HOUR_DBA, 9)], request_id="one") for _ in range(20))
+        outcomes = await asyncio.gather(*charges, return_exceptions=True)
+    finally:
+        valkey.send(signal.SIGCONT)
+        await store.close()
+    assert {type(outcome) for outcome in outcomes} == {StoreAway}
+    told = [record.getMessage() for record in caplog.records]
+    assert [line.partition(":")[0] for line in told] == [
+        "the store that BUDGETS_STORE names cannot be used, so every call is refused",
+        "charge lost",
+    ]
+    assert "request=one tokens={'team-token-budget/dba/hour': 9}" in told[1]
 
 
 async def test_a_stalled_store_refuses_in_bounded_time_and_the_charge_waits_for_it(bench: Bench, valkey: RunningValkey) -> None:

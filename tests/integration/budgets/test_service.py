@@ -59,8 +59,8 @@ class Service:
     async def used(self) -> list[int]:
         return [budget["used"] for budget in (await self.http.get("/v1/budgets")).json()["budgets"]]
 
-    async def command(self, *words: str) -> tuple[int, str, str]:
-        return await run("budgets", *words, environment={"BUDGETS_URL": str(self.http.base_url)})
+    async def command(self, *words: str, **environment: str) -> tuple[int, str, str]:
+        return await run("budgets", *words, environment={"BUDGETS_URL": str(self.http.base_url)} | environment)
 
 
 async def run(*words: str, environment: dict[str, str]) -> tuple[int, str, str]:
@@ -82,6 +82,7 @@ async def service(valkey: RunningValkey, tmp_path: Path) -> AsyncIterator[Servic
             "BUDGETS_STORE": valkey.url,
             "BUDGETS_POLICY": os.fspath(policy_file),
             "BUDGETS_DOMAIN": "test",
+            "BUDGETS_IN_FORCE": os.fspath(tmp_path / "in-force.yaml"),
             "BUDGETS_HTTP_PORT": str(http_port),
             "BUDGETS_GRPC_PORT": str(grpc_port),
         }
@@ -132,6 +133,7 @@ async def test_a_malformed_call_is_refused_and_touches_no_budget(
         await service.call(*descriptors, hits=hits, domain=domain)
     assert refusal.value.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert "Traceback" not in str(refusal.value.details())
+    await until(lambda: any(str(refusal.value.details()) in line for line in service.lines), "the reason in the log")
     assert not any(await service.used())
 
 
@@ -182,6 +184,25 @@ async def test_a_good_edit_is_taken_up_and_a_bad_one_keeps_the_last_good_policy(
     await until(is_back, "the mended policy")
 
 
+async def test_a_restart_goes_on_with_the_policy_in_force_when_the_file_has_become_wrong(service: Service) -> None:
+    service.policy_file.write_text(YEARS.replace("5000,", "6000,"))
+    await until(lambda: any("took up the policy" in line for line in service.lines), "the changed policy")
+    service.policy_file.write_text(YEARS.replace("YEAR", "EON"))
+    os.kill(service.supervisor.pid_of("budgets"), signal.SIGKILL)
+    await until(lambda: "budgets is back" in service.lines, "the restart")
+    answer = await service.call(HOUR_DBA, hits=0)
+    assert answer.statuses[0].current_limit.requests_per_unit == 6_000
+    assert "unknown unit 'EON'" in (await service.http.get("/v1/budgets")).json()["policy"]["error"]
+
+
+async def test_an_edit_of_what_the_gateway_asks_is_not_taken_up_by_half(service: Service) -> None:
+    service.policy_file.write_text(YEARS.replace("value: day", "value: daily").replace("Value: day", "Value: daily"))
+    reason = "spec.raw.rateLimits: have changed, but the gateway asks as before; start the whole system again to use them"
+    await until(lambda: any(reason in line for line in service.lines), reason)
+    answer = await service.call(DAY_DBA, hits=0)
+    assert answer.statuses[0].current_limit.requests_per_unit == 50_000
+
+
 async def test_status_and_reset_on_the_command_line(service: Service) -> None:
     await service.call(HOUR_DBA, hits=5_012)
     code, out, _ = await service.command("status")
@@ -190,6 +211,35 @@ async def test_status_and_reset_on_the_command_line(service: Service) -> None:
     code, out, _ = await service.command("reset", "dba")
     assert (code, "team-token-budget/dba/year: 5,012 -> 0 of 5,000 tokens" in out) == (0, True)
     assert not any(await service.used())
+
+
+async def test_the_command_line_talks_to_the_service_and_to_no_proxy(service: Service) -> None:
+    code, _, err = await service.command("status", http_proxy="http://127.0.0.1:9", HTTP_PROXY="http://127.0.0.1:9")
+    assert (code, err) == (0, "")
+
+
+async def test_a_foreign_web_page_cannot_reset_a_budget(service: Service) -> None:
+    """What a page may send unasked is a form or plain text, and neither is JSON."""
+    await service.call(HOUR_DBA, hits=70)
+    for content_type in ("text/plain", "application/x-www-form-urlencoded"):
+        answer = await service.http.post(
+            "/v1/budgets/reset?team=dba", content=b'{"team": "dba"}', headers={"content-type": content_type}
+        )
+        assert answer.status_code == 422
+    assert sum(await service.used()) == 70
+
+
+async def test_a_store_that_cannot_be_used_is_told_with_its_reason(service: Service, valkey: RunningValkey) -> None:
+    valkey.send(signal.SIGSTOP)
+    try:
+        with pytest.raises(grpc.aio.AioRpcError):
+            await service.call(HOUR_DBA, hits=0)
+        begun = "the store that BUDGETS_STORE names cannot be used, so every call is refused: Timeout"
+        await until(lambda: any(begun in line for line in service.lines), begun)
+    finally:
+        valkey.send(signal.SIGCONT)
+    await service.call(HOUR_DBA, hits=0)
+    await until(lambda: any("the store can be used again" in line for line in service.lines), "the end of it")
 
 
 async def test_a_reset_of_an_unknown_team_says_which_there_are(service: Service) -> None:
@@ -211,7 +261,8 @@ async def test_a_command_that_finds_no_service_says_so() -> None:
 async def test_a_wrong_policy_stops_the_start_in_one_sentence(service: Service, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text(YEARS.replace("requestsPerUnit: 5000", "requestsPerUnit: -5"))
-    code, _, err = await run("budgets", environment=service.environment | {"BUDGETS_POLICY": os.fspath(wrong)})
+    first_start = service.environment | {"BUDGETS_POLICY": os.fspath(wrong), "BUDGETS_IN_FORCE": ""}
+    code, _, err = await run("budgets", environment=first_start)
     assert code == 1
     assert err == (
         f"The budget policy cannot be used. {wrong}: spec.raw.descriptors[0].descriptors[0].rateLimit.requestsPerUnit: "

@@ -91,10 +91,23 @@ async def test_a_stream_asked_for_in_a_crooked_way_is_charged_too(gateway: Runni
 async def test_what_the_gateway_cannot_read_is_refused_and_costs_nothing(
     gateway: Running, http: httpx.AsyncClient, body: str, headers: dict[str, str]
 ) -> None:
+    forwarded = await gateway.forwarded(http)
     answer = await gateway.call(http, gateway.system.token("careless"), body, **headers)
     assert (answer.status_code, answer.json()["error"]["type"]) == (400, "invalid_request_error")
     account = await gateway.account("careless")
     assert (account.used, account.ledger) == (0, 0)
+    if body not in ('["stream"]', ""):  # of these two the LLM can bill nothing, and says so itself
+        assert await gateway.forwarded(http) == forwarded
+
+
+@pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "Application/JSON"])
+async def test_what_a_caller_says_beside_json_does_not_matter(
+    gateway: Running, http: httpx.AsyncClient, content_type: str
+) -> None:
+    body = {"messages": HELLO, "stream": True}
+    before = (await gateway.account("sse")).used
+    answer = await gateway.call(http, gateway.system.token("sse"), body, **{"content-type": content_type})
+    assert (await gateway.account("sse")).used - before == usage_of(answer.text)["total_tokens"]
 
 
 async def test_fifty_calls_at_once_are_charged_to_the_token(gateway: Running, http: httpx.AsyncClient) -> None:
@@ -167,6 +180,13 @@ async def test_each_call_is_logged_with_who_what_and_how_much(gateway: Running, 
         return any(wanted.items() <= entry.items() for entry in entries)
 
     await until(is_logged, f"a line of the access log with {wanted}")
+
+
+async def test_a_body_that_is_too_large_is_refused_in_the_shape_of_other_errors(
+    gateway: Running, http: httpx.AsyncClient
+) -> None:
+    answer = await gateway.chat(http, "careless", padding="x" * 9_000_000)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "request_too_large")
 
 
 async def test_no_token_is_ever_written(gateway: Running, http: httpx.AsyncClient) -> None:

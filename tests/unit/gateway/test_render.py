@@ -59,6 +59,16 @@ def test_each_asked_descriptor_is_one_check_and_two_charges_tied_to_the_request(
             "apply_on_stream_done": True,
         }
         for kind in ("input", "output")
+    ] + [
+        {
+            "actions": [
+                {"generic_key": {"descriptor_key": "response_status", "descriptor_value": "of the call"}},
+                {"request_headers": {"header_name": "x-team-id", "descriptor_key": "team"}},
+                request,
+            ],
+            "hits_addend": {"format": "%RESPONSE_CODE%"},
+            "apply_on_stream_done": True,
+        }
     ]
 
 
@@ -102,3 +112,16 @@ def test_a_policy_that_asks_for_nothing_is_refused(monkeypatch: pytest.MonkeyPat
 def test_a_wrong_address_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, address: str) -> None:
     with pytest.raises(SystemExit, match="GATEWAY_LLM is wrong: an address is written host:port"):
         settings(monkeypatch, tmp_path, GATEWAY_LLM=address)
+
+
+def test_a_budget_by_a_header_of_the_callers_own_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whoever left the header out would have no limit."""
+    with pytest.raises(PolicyError, match=r"rateLimits: asks by x-project, which a caller could choose or leave out"):
+        render(settings(monkeypatch, tmp_path, POLICY.replace("X-Team-ID", "X-Project")))
+
+
+def test_every_claim_that_the_budgets_go_by_must_be_in_the_token(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    per_user = POLICY.replace("headerName: X-Team-ID", "headerName: X-User-ID")
+    rules = filters(render(settings(monkeypatch, tmp_path, per_user)))["envoy.filters.http.rbac"]["rules"]
+    (principal,) = rules["policies"]["identified"]["principals"]
+    assert [each["header"]["name"] for each in principal["and_ids"]["ids"]] == ["x-team-id", "x-user-id"]
