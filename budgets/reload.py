@@ -63,9 +63,15 @@ class PolicyFile:
         self.error = None
         self.loaded_at = datetime.now(UTC)
         if self._copy and self._seen is not None:
-            beside = self._copy.with_suffix(".new")
-            beside.write_bytes(self._seen)
-            beside.replace(self._copy)
+            self._keep_copy(self._copy, self._seen)
+
+    def _keep_copy(self, copy: Path, content: bytes) -> None:
+        beside = copy.with_suffix(".new")
+        try:
+            beside.write_bytes(content)
+            beside.replace(copy)
+        except OSError as error:
+            log.error("%s, which BUDGETS_IN_FORCE names, cannot be written: %s", copy, error.strerror)
 
     def _content(self) -> bytes | None:
         try:

@@ -195,6 +195,17 @@ async def test_a_restart_goes_on_with_the_policy_in_force_when_the_file_has_beco
     assert "unknown unit 'EON'" in (await service.http.get("/v1/budgets")).json()["policy"]["error"]
 
 
+async def test_a_copy_that_cannot_be_written_is_told_and_the_policy_taken_up_all_the_same(
+    service: Service, tmp_path: Path
+) -> None:
+    (tmp_path / "in-force.yaml").unlink()
+    (tmp_path / "in-force.yaml").mkdir()
+    service.policy_file.write_text(YEARS.replace("5000,", "6000,"))
+    await until(lambda: any("which BUDGETS_IN_FORCE names, cannot be written" in line for line in service.lines), "the trouble")
+    answer = await service.call(HOUR_DBA, hits=0)
+    assert answer.statuses[0].current_limit.requests_per_unit == 6_000
+
+
 async def test_an_edit_of_what_the_gateway_asks_is_not_taken_up_by_half(service: Service) -> None:
     service.policy_file.write_text(YEARS.replace("value: day", "value: daily").replace("Value: day", "Value: daily"))
     reason = "spec.raw.rateLimits: have changed, but the gateway asks as before; start the whole system again to use them"
