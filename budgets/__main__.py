@@ -66,6 +66,8 @@ async def serve(settings: Settings) -> None:
     listening = http.listen(settings.host, settings.http_port, "BUDGETS_HTTP_PORT")
     with contextlib.suppress(StoreAway):  # logged by the store; the service waits for it
         await store.ping()
+    if risks := await store.risks():
+        log.warning("the store may lose charges when it is killed or full, because it is set to %s", ", ".join(risks))
     await server.start()
     watching = asyncio.create_task(policy_file.watch())
     for budget in policy_file.policy.fixed_budgets():

@@ -4,10 +4,10 @@ One key a budget and window, `budgets:{domain}:counter:unit:start:entries`; the 
 slot, so that one script may touch them all. A key expires soon after its window, so nothing has to be swept.
 """
 
+import contextlib
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from redis.asyncio import Redis
@@ -26,6 +26,9 @@ relative, because the store's own clock may differ too, and a moment in its past
 
 MARKER_LIFE = 900
 """Seconds for which a charge is remembered by its id; far longer than any gateway repeats one."""
+
+SAFE = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
+"""The store's settings under which no charge that was made is lost when it is killed or full."""
 
 # A store that is full, read-only or short of replicas still reads, so a plain MGET would admit calls that nobody could
 # charge. It refuses a script that does not promise `no-writes`, although this one writes nothing.
@@ -118,10 +121,17 @@ class Store:
         with self._watched():
             await self._read([f"{self._prefix}ping"])
 
+    async def risks(self) -> list[str]:
+        """Its settings that are not the safe ones; none where it does not tell, as managed stores do not."""
+        with contextlib.suppress(RedisError, OSError):
+            found = await self._redis.config_get(*SAFE)
+            return [f"{name} {found[name]}" for name, safe in SAFE.items() if found.get(name, safe) != safe]
+        return []
+
     async def close(self) -> None:
         await self._redis.aclose()
 
-    @contextmanager
+    @contextlib.contextmanager
     def _watched(self) -> Iterator[None]:
         try:
             yield

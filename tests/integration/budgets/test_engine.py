@@ -158,6 +158,16 @@ async def test_a_store_that_can_be_read_but_not_charged_admits_nobody(
     assert (await bench.engine.check(DBA)).admitted
 
 
+async def test_a_store_that_may_lose_charges_is_known_by_its_settings(bench: Bench, valkey: RunningValkey) -> None:
+    assert await bench.store.risks() == []
+    async with Redis.from_url(valkey.url) as redis:
+        await redis.config_set("appendfsync", "everysec", "maxmemory-policy", "allkeys-lru")
+        assert await bench.store.risks() == ["appendfsync everysec", "maxmemory-policy allkeys-lru"]
+    valkey.send(signal.SIGSTOP)
+    assert await bench.store.risks() == []
+    valkey.send(signal.SIGCONT)
+
+
 async def test_a_replica_admits_nobody(bench: Bench, valkey: RunningValkey) -> None:
     async with Redis.from_url(valkey.url) as redis:
         await redis.replicaof("127.0.0.1", "1")
