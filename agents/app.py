@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 
 from a2a.server.request_handlers import DefaultRequestHandler
 from a2a.server.routes import create_agent_card_routes, create_jsonrpc_routes, create_rest_routes
-from langgraph.checkpoint.memory import InMemorySaver
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -19,19 +18,21 @@ from agents.config import Settings
 from agents.executor import LAST_WORDS, Executor
 from agents.graph import GraphBuilder, build_graph
 from agents.llm import GatewayLLM
-from agents.memory import Conversations
+from agents.memory import Conversations, ConversationSaver
 from agents.shutdown import GRACE, on_sigterm
-from agents.tasks import BoundedTaskStore, ContinuingContextBuilder
-
-PARKED = 600
-"""Seconds that a task which waits for its user is held in memory; a later message finds it in the store."""
+from agents.tasks import BoundedTaskStore, BusyTaskRefused
+from agents.turn import check_graph
 
 
 def create_app(settings: Settings, graph: GraphBuilder = build_graph, llm: GatewayLLM | None = None) -> Starlette:
-    """The agent of one team. `graph` is where an agent developer puts their own; `llm` is for tests."""
+    """The agent of one team. `graph` is where an agent developer puts their own; `llm` is for tests.
+
+    Raises GraphError where the graph cannot be served.
+    """
     llm = llm or GatewayLLM(settings)
-    checkpointer = InMemorySaver()
+    checkpointer = ConversationSaver()
     compiled = graph(llm, team=settings.identity.team, system_prompt=settings.system_prompt, checkpointer=checkpointer)
+    check_graph(compiled, checkpointer)
     executor = Executor(Conversations(compiled, checkpointer))
     card = build_card(settings)
     tasks = BoundedTaskStore()
@@ -39,8 +40,7 @@ def create_app(settings: Settings, graph: GraphBuilder = build_graph, llm: Gatew
         agent_executor=executor,
         task_store=tasks,
         agent_card=card,
-        request_context_builder=ContinuingContextBuilder(tasks),
-        interrupted_task_timeout=PARKED,
+        request_context_builder=BusyTaskRefused(tasks),
     )
 
     @asynccontextmanager

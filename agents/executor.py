@@ -12,9 +12,10 @@ from a2a.server.tasks import TaskUpdater
 from a2a.types import Part, Task, TaskState, TaskStatus
 from google.protobuf.json_format import MessageToDict
 
-from agents.memory import Conversations, Turn
+from agents.memory import Conversations
 from agents.outcomes import Answered, BudgetExhausted, Usage
 from agents.texts import INTERNAL, NO_TEXT, SHUTTING_DOWN
+from agents.turn import GraphError, Turn
 
 log = logging.getLogger(__name__)
 
@@ -38,11 +39,11 @@ class Executor(AgentExecutor):
             self._executions.add(execution)
             execution.add_done_callback(self._executions.discard)
         try:
-            if context.current_task is None:
-                await event_queue.enqueue_event(_submitted(context))
+            await event_queue.enqueue_event(_submitted(context))
             await self._answer(context.get_user_input(), updater)
-        except Exception:
-            log.exception("Task %s failed.", updater.task_id)
+        except Exception as error:
+            # A GraphError says it all; where anything else came from, its traceback says.
+            log.error("Task %s failed: %s", updater.task_id, error, exc_info=not isinstance(error, GraphError))
             # It may have ended already; then there is nothing left to say.
             with contextlib.suppress(Exception):
                 await _fail(updater, INTERNAL)
@@ -56,7 +57,7 @@ class Executor(AgentExecutor):
         if turn is None:
             await _fail(updater, SHUTTING_DOWN)
             return
-        log.info("Task %s: %s.", updater.task_id, type(turn.outcome).__name__)
+        log.info("Task %s: %s.", updater.task_id, type(turn.outcome).__name__ if turn.outcome else "no outcome of its own")
         await _publish(turn, updater)
 
     async def _take_turn(self, text: str, updater: TaskUpdater) -> Turn | None:
@@ -108,9 +109,10 @@ def _submitted(context: RequestContext) -> Task:
 async def _publish(turn: Turn, updater: TaskUpdater) -> None:
     """kagent's UI shows the artifact and adds a final message to it: so the answer is in one and not in the other."""
     match turn.outcome:
-        case Answered(_, usage):
+        case Answered() | None as answered:
             await updater.add_artifact([new_text_part(turn.reply)], name="answer", last_chunk=True)
-            await updater.update_status(TaskState.TASK_STATE_COMPLETED, metadata=_usage_metadata(usage))
+            metadata = _usage_metadata(answered.usage if answered else None)
+            await updater.update_status(TaskState.TASK_STATE_COMPLETED, metadata=metadata)
         case BudgetExhausted(_, budget):
             await _fail(updater, turn.reply, _budget_parts(budget))
         case _:

@@ -15,7 +15,7 @@ from langgraph.graph.state import CompiledStateGraph
 
 from agents.llm import CallLLM
 from agents.outcomes import Answered, BudgetExhausted, Outcome, RequestRefused
-from agents.texts import budget_exhausted_text, failure_text
+from agents.texts import reply_to
 
 Graph: TypeAlias = CompiledStateGraph[Any, Any, Any, Any]
 Next: TypeAlias = Literal["answer", "budget_exhausted", "failed"]
@@ -24,7 +24,8 @@ Next: TypeAlias = Literal["answer", "budget_exhausted", "failed"]
 class AgentState(TypedDict):
     """`messages` is the conversation, kept from turn to turn. The others are of this turn only.
 
-    Any graph is served that takes `messages` and leaves `reply` (what the user reads) and `outcome` (why).
+    Any graph is served that takes `messages` and leaves `reply`, what the user reads, or else an AIMessage. `outcome` is what
+    its last call to the LLM came to: the task fails where that was no answer, and completes where there is none.
     """
 
     messages: Annotated[list[AnyMessage], add_messages]
@@ -49,15 +50,23 @@ def build_graph(
     async def ask(state: AgentState) -> dict[str, object]:
         return {"outcome": await call_llm([SystemMessage(system_prompt), *state["messages"]])}
 
+    def reply(state: AgentState) -> str:
+        return reply_to(state["outcome"], team, now())
+
     def answer(state: AgentState) -> dict[str, object]:
-        text = state["outcome"].text if isinstance(state["outcome"], Answered) else ""
-        return {"messages": [AIMessage(text)], "reply": text}
+        return {"messages": [AIMessage(reply(state))], "reply": reply(state)}
 
     def budget_exhausted(state: AgentState) -> dict[str, object]:
         """The question stays in the conversation: the next message goes on from there."""
-        if not isinstance(state["outcome"], BudgetExhausted):
-            raise TypeError(f"budget_exhausted cannot speak for {state['outcome']}.")
-        return {"reply": budget_exhausted_text(state["outcome"], team, now())}
+        return {"reply": reply(state)}
+
+    def failed(state: AgentState) -> dict[str, object]:
+        update: dict[str, object] = {"reply": reply(state)}
+        last = state["messages"][-1]
+        if isinstance(state["outcome"], RequestRefused) and last.id:
+            # A message that the LLM will not take would be refused again with every later one.
+            update["messages"] = [RemoveMessage(id=last.id)]
+        return update
 
     graph = StateGraph(AgentState)
     graph.add_node("call_llm", ask)
@@ -79,15 +88,3 @@ def what_came_back(state: AgentState) -> Next:
             return "budget_exhausted"
         case _:
             return "failed"
-
-
-def failed(state: AgentState) -> dict[str, object]:
-    outcome = state["outcome"]
-    if isinstance(outcome, Answered | BudgetExhausted):
-        raise TypeError(f"failed cannot speak for {outcome}.")
-    reply: dict[str, object] = {"reply": failure_text(outcome)}
-    last = state["messages"][-1]
-    if isinstance(outcome, RequestRefused) and last.id:
-        # A message that the LLM will not take would be refused again with every later one.
-        reply["messages"] = [RemoveMessage(id=last.id)]
-    return reply

@@ -2,25 +2,35 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.base import BaseCheckpointSaver, ChannelVersions, Checkpoint, CheckpointMetadata
+from langgraph.checkpoint.memory import InMemorySaver
 
 from agents.graph import Graph
-from agents.outcomes import Outcome
+from agents.turn import KEYS, OF_ONE_TURN, Turn, read_turn
 
 MOST_CONTEXTS = 1000
 
 
-@dataclass(frozen=True)
-class Turn:
-    reply: str
-    outcome: Outcome
+class ConversationSaver(InMemorySaver):
+    """Keeps no `reply` and no `outcome`, whatever channels the graph has for them: a turn must not find the last one's."""
+
+    def put(
+        self, config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata, new_versions: ChannelVersions
+    ) -> RunnableConfig:
+        kept = {name: value for name, value in checkpoint["channel_values"].items() if name not in OF_ONE_TURN}
+        return super().put(config, {**checkpoint, "channel_values": kept}, metadata, new_versions)
+
+    def put_writes(self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = "") -> None:
+        kept = [(channel, value) for channel, value in writes if channel not in OF_ONE_TURN]
+        super().put_writes(config, kept, task_id, task_path)
 
 
 @dataclass
@@ -34,21 +44,22 @@ class Conversations:
 
     def __init__(self, graph: Graph, checkpointer: BaseCheckpointSaver[Any], most: int = MOST_CONTEXTS) -> None:
         self._graph = graph
+        self._keys = [key for key in KEYS if key in graph.channels]
         self._checkpointer = checkpointer
         self._most = most
         self._contexts: OrderedDict[str, _Context] = OrderedDict()
 
     async def say(self, context_id: str, text: str) -> Turn:
-        """One turn of the graph. Raises what the graph's nodes raise."""
+        """One turn of the graph. Raises what the graph's nodes raise, and GraphError where they left nothing to tell."""
+        question = HumanMessage(text, id=str(uuid4()))
         config: RunnableConfig = {"configurable": {"thread_id": context_id, "checkpoint_ns": ""}}
         async with self._turn(context_id):
             try:
-                said = {"messages": [HumanMessage(text)]}
                 # One checkpoint a turn: there is no other process that could go on from a step in between.
-                state = await self._graph.ainvoke(said, config, durability="exit")
+                state = await self._graph.ainvoke({"messages": [question]}, config, durability="exit", output_keys=self._keys)
             finally:
                 await self._keep_latest(context_id, config)
-        return Turn(reply=state["reply"], outcome=state["outcome"])
+        return read_turn(state, str(question.id))
 
     @asynccontextmanager
     async def _turn(self, context_id: str) -> AsyncIterator[None]:
@@ -72,12 +83,9 @@ class Conversations:
                 await self._checkpointer.adelete_thread(context_id)
 
     async def _keep_latest(self, context_id: str, config: RunnableConfig) -> None:
-        """Drops all checkpoints but the last: each holds the whole conversation, so that memory would grow with its square.
-
-        An interrupted graph has pending writes, which belong to its checkpoints: they are left alone.
-        """
+        """Drops all checkpoints but the last: each holds the whole conversation, so that memory would grow with its square."""
         latest = await self._checkpointer.aget_tuple(config)
-        if latest is None or latest.pending_writes:
+        if latest is None:
             return
         await self._checkpointer.adelete_thread(context_id)
         await self._checkpointer.aput(config, latest.checkpoint, latest.metadata, latest.checkpoint["channel_versions"])

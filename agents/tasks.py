@@ -1,4 +1,4 @@
-"""A2A tasks in memory, bounded, and the request context that continues one of them."""
+"""A2A tasks in memory, bounded, and the refusal of messages to one that is at work."""
 
 from collections import OrderedDict
 
@@ -49,11 +49,10 @@ class BoundedTaskStore(InMemoryTaskStore):
         await super().delete(task_id, context)
 
 
-class ContinuingContextBuilder(SimpleRequestContextBuilder):
-    """A message that names a task and no context belongs to the task's context (A2A 1.0, section 3.4.3).
+class BusyTaskRefused(SimpleRequestContextBuilder):
+    """The SDK takes a message to a task that is at work, and drops it without a word when that task ends.
 
-    The SDK's own builder makes up a new context, and then refuses it. It also takes a message to a task that is at
-    work, and drops it without a word when that task ends: here the sender is told.
+    Here the sender is told. No task waits for its user, so that every other one has ended, and the SDK refuses those.
     """
 
     def __init__(self, tasks: TaskStore) -> None:
@@ -68,12 +67,10 @@ class ContinuingContextBuilder(SimpleRequestContextBuilder):
         context_id: str | None = None,
         task: Task | None = None,
     ) -> RequestContext:
-        continued = await self._tasks.get(task_id, context) if task_id else None
-        if continued and continued.status.state in AT_WORK:
+        named = await self._tasks.get(task_id, context) if task_id else None
+        if named and named.status.state in AT_WORK:
             raise UnsupportedOperationError(
-                f"Task {continued.id} is still at work. Wait for its end, then send the message with "
-                f"contextId {continued.context_id} and no taskId."
+                f"Task {named.id} is still at work. Wait for its end, then send the message with "
+                f"contextId {named.context_id} and no taskId."
             )
-        if continued and not context_id:
-            context_id = continued.context_id
         return await super().build(context, params, task_id, context_id, task)

@@ -1,22 +1,33 @@
-"""What the user reads when there is no answer."""
+"""What the user reads."""
 
 from datetime import UTC, datetime, timedelta
 
-from agents.outcomes import BudgetExhausted, IdentityRefused, RequestRefused, Throttled, UpstreamFailed
+from agents.outcomes import Answered, BudgetExhausted, IdentityRefused, Outcome, RequestRefused, Throttled, UpstreamFailed
 
 NO_TEXT = "This agent reads text only, and the message holds none. Please send a message with a text part."
 INTERNAL = "Sorry — the agent failed while it worked on this message. Its log has the details. Please try again."
 SHUTTING_DOWN = "The agent is shutting down and could not finish. Nothing was answered; please send the message again."
 
 
-def budget_exhausted_text(outcome: BudgetExhausted, team: str, now: datetime) -> str:
+def reply_to(outcome: Outcome, team: str, now: datetime | None = None) -> str:
+    """The model's answer, or the sentence that stands in its place; `now` is the time from which a reset is counted."""
+    match outcome:
+        case Answered(text):
+            return text
+        case BudgetExhausted():
+            return _budget_exhausted(outcome, team, now or datetime.now(UTC))
+        case _:
+            return _failure(outcome)
+
+
+def _budget_exhausted(outcome: BudgetExhausted, team: str, now: datetime) -> str:
     return (
         "Sorry — your team's LLM token budget is exhausted. Please try again later. "
         f"(HTTP {outcome.status} from the gateway; team={team!r}.) {_reset_sentence(outcome, now)}"
     )
 
 
-def failure_text(outcome: Throttled | UpstreamFailed | IdentityRefused | RequestRefused) -> str:
+def _failure(outcome: Throttled | UpstreamFailed | IdentityRefused | RequestRefused) -> str:
     match outcome:
         case Throttled(status):
             return (

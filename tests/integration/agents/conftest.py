@@ -180,12 +180,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_agent(folder: Path, **variables: str) -> Iterator[Agent]:
+def running_agent(folder: Path, *command: str, **variables: str) -> Iterator[Agent]:
+    """`command` is what Python is given, `-m agents` where it is nothing."""
     port = free_port()
     log = folder / "agent.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "agents"],
+            [sys.executable, *(command or ("-m", "agents"))],
             cwd=ROOT,
             env=environment(**{"PORT": str(port), "LLM_JWT": TOKEN, "LOG_LEVEL": "DEBUG"} | variables),
             stdout=output,

@@ -12,12 +12,13 @@ import jwt
 import pytest
 
 from tests.integration.agents.conftest import ROOT, TOKEN, Gateway, environment, running_agent, until
+from tests.unit.agents.own_graphs import code_in_the_readme
 
 
-def refusal(**variables: str) -> str:
+def refusal(*command: str, **variables: str) -> str:
     """What a process that does not start writes to standard error."""
     ended = subprocess.run(
-        [sys.executable, "-m", "agents"],
+        [sys.executable, *(command or ("-m", "agents"))],
         cwd=ROOT,
         env=environment(**variables),
         capture_output=True,
@@ -63,6 +64,26 @@ def test_kagents_variables_make_the_card(tmp_path: Path) -> None:
     with running_agent(tmp_path, KAGENT_NAME="dba-agent", KAGENT_NAMESPACE="kagent") as agent:
         card = httpx.get(f"{agent.url}/.well-known/agent-card.json", trust_env=False).json()
     assert (card["name"], card["url"]) == ("dba-agent", "http://dba-agent.kagent:8080")
+
+
+def test_the_readmes_file_serves_its_own_graph(tmp_path: Path, gateway: Gateway) -> None:
+    gateway.serve("ok", "budget")
+    file = tmp_path / "my_agent.py"
+    file.write_text(code_in_the_readme(), encoding="utf-8")
+    message = {"kind": "message", "messageId": "m", "role": "user", "parts": [{"kind": "text", "text": "hi"}]}
+    body = {"jsonrpc": "2.0", "id": "1", "method": "message/send", "params": {"message": message}}
+    with running_agent(tmp_path, str(file), LLM_URL=gateway.url) as agent:
+        status = httpx.post(agent.url, json=body, timeout=30, trust_env=False).json()["result"]["status"]
+    assert status["state"] == "failed"
+    assert status["message"]["parts"][0]["text"].startswith("Sorry — your team's LLM token budget is exhausted. ")
+    assert [len(request["body"]["messages"]) for request in gateway.requests] == [2, 4]
+
+
+def test_a_graph_that_cannot_be_served_is_told_in_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "my_agent.py"
+    file.write_text(code_in_the_readme().replace("compile(checkpointer=checkpointer)", "compile()"), encoding="utf-8")
+    (line,) = refusal(str(file), LLM_JWT=TOKEN).splitlines()
+    assert line.startswith("The graph would remember nothing")
 
 
 def test_sigterm_lets_a_running_task_end(tmp_path: Path, gateway: Gateway) -> None:

@@ -4,7 +4,7 @@ import pytest
 from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 
-from agents.graph import AgentState, Graph, build_graph, failed
+from agents.graph import AgentState, Graph, build_graph
 from agents.outcomes import IdentityRefused, Outcome, RequestRefused, Throttled, UpstreamFailed
 from tests.unit.agents.doubles import NOON, SPENT, Model, answered
 
@@ -67,8 +67,3 @@ def test_the_nodes_are_the_ones_that_a_reader_expects() -> None:
     edges = {(edge.source, edge.target) for edge in graph_of(Model()).get_graph().edges}
     ends = {"answer", "budget_exhausted", "failed"}
     assert edges == {("__start__", "call_llm")} | {("call_llm", end) for end in ends} | {(end, "__end__") for end in ends}
-
-
-def test_a_node_does_not_speak_for_an_outcome_that_is_not_its_own() -> None:
-    with pytest.raises(TypeError, match="cannot speak"):
-        failed({"messages": [], "outcome": SPENT, "reply": ""})

@@ -3,19 +3,18 @@ from collections.abc import Sequence
 
 import pytest
 from langchain_core.messages import AnyMessage
-from langgraph.checkpoint.memory import InMemorySaver
 
 from agents.graph import build_graph
 from agents.llm import CallLLM
-from agents.memory import Conversations
+from agents.memory import Conversations, ConversationSaver
 from agents.outcomes import Outcome
 from tests.unit.agents.doubles import SPENT, Model, answered
 
 pytestmark = pytest.mark.anyio
 
 
-def conversations(model: CallLLM, most: int = 10) -> tuple[Conversations, InMemorySaver]:
-    saver = InMemorySaver()
+def conversations(model: CallLLM, most: int = 10) -> tuple[Conversations, ConversationSaver]:
+    saver = ConversationSaver()
     graph = build_graph(model, team="dba", system_prompt="Be brief.", checkpointer=saver)
     return Conversations(graph, saver, most), saver
 

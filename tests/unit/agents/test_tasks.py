@@ -3,7 +3,7 @@ from a2a.server.context import ServerCallContext
 from a2a.types import ListTasksRequest, Message, SendMessageRequest, Task, TaskState, TaskStatus
 from a2a.utils.errors import UnsupportedOperationError
 
-from agents.tasks import BoundedTaskStore, ContinuingContextBuilder
+from agents.tasks import BoundedTaskStore, BusyTaskRefused
 
 pytestmark = pytest.mark.anyio
 
@@ -55,26 +55,17 @@ async def test_a_deleted_task_leaves_its_place() -> None:
     assert await names(store) == {"a", "d"}
 
 
-async def test_a_message_with_a_task_and_no_context_continues_the_tasks_context() -> None:
-    store = BoundedTaskStore()
-    await store.save(task("a", TaskState.TASK_STATE_INPUT_REQUIRED), CALL)
-    params = SendMessageRequest(message=Message(message_id="m", task_id="a"))
-    context = await ContinuingContextBuilder(store).build(CALL, params, task_id="a")
-    assert context.context_id == "context of a"
-    assert params.message.context_id == "context of a"
-
-
 @pytest.mark.parametrize("state", [RUNNING, TaskState.TASK_STATE_SUBMITTED])
 async def test_a_message_to_a_task_at_work_is_refused_for_it_would_be_dropped(state: TaskState) -> None:
     store = BoundedTaskStore()
     await store.save(task("a", state), CALL)
     params = SendMessageRequest(message=Message(message_id="m", task_id="a"))
     with pytest.raises(UnsupportedOperationError, match="contextId context of a and no taskId"):
-        await ContinuingContextBuilder(store).build(CALL, params, task_id="a")
+        await BusyTaskRefused(store).build(CALL, params, task_id="a")
 
 
 async def test_a_new_message_gets_a_task_and_a_context_of_its_own() -> None:
     params = SendMessageRequest(message=Message(message_id="m"))
-    context = await ContinuingContextBuilder(BoundedTaskStore()).build(CALL, params)
+    context = await BusyTaskRefused(BoundedTaskStore()).build(CALL, params)
     assert context.task_id
     assert context.context_id

@@ -2,30 +2,40 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agents.outcomes import BudgetExhausted, IdentityRefused, Meter, RequestRefused, Throttled, UpstreamFailed
-from agents.texts import budget_exhausted_text, failure_text
-from tests.unit.agents.doubles import NOON, SPENT
+from agents.outcomes import BudgetExhausted, IdentityRefused, Meter, Outcome, RequestRefused, Throttled, UpstreamFailed
+from agents.texts import reply_to
+from tests.unit.agents.doubles import NOON, SPENT, answered
 
 SEED = "Sorry — your team's LLM token budget is exhausted. Please try again later. (HTTP 429 from the gateway; team='dba'.)"
 
 
 def reset_sentence(at: datetime | None, seconds: int | None = None, now: datetime = NOON) -> str:
-    text = budget_exhausted_text(BudgetExhausted(429, None, at, seconds, Meter()), "dba", now)
+    text = reply_to(BudgetExhausted(429, None, at, seconds, Meter()), "dba", now)
     assert text.startswith(f"{SEED} ")
     return text.removeprefix(f"{SEED} ")
 
 
+def test_an_answer_is_what_the_model_said() -> None:
+    assert reply_to(answered("Use an index."), "dba") == "Use an index."
+
+
 def test_the_users_sentence_word_for_word() -> None:
-    assert budget_exhausted_text(SPENT, "dba", NOON) == f"{SEED} It resets at 15:00 UTC, in 20 minutes."
+    assert reply_to(SPENT, "dba", NOON) == f"{SEED} It resets at 15:00 UTC, in 20 minutes."
 
 
 def test_the_status_and_the_team_are_those_that_came() -> None:
-    text = budget_exhausted_text(BudgetExhausted(402, None, None, None, Meter()), "o'hara", NOON)
+    text = reply_to(BudgetExhausted(402, None, None, None, Meter()), "o'hara", NOON)
     assert """(HTTP 402 from the gateway; team="o'hara".)""" in text
 
 
 def test_without_a_time_the_user_is_told_so() -> None:
     assert reset_sentence(None) == "The gateway did not say when it resets."
+
+
+def test_the_time_is_now_where_none_is_given() -> None:
+    past, future = datetime.now(UTC) - timedelta(hours=1), datetime.now(UTC) + timedelta(hours=1, seconds=1)
+    assert reply_to(BudgetExhausted(429, None, past, None, Meter()), "dba").endswith("It should have reset by now.")
+    assert "in 60 minutes." in reply_to(BudgetExhausted(429, None, future, None, Meter()), "dba")
 
 
 def test_seconds_count_from_now() -> None:
@@ -77,9 +87,7 @@ def test_another_zone_is_told_in_utc() -> None:
         (RequestRefused(200, "{"), ["cannot be used", "HTTP 200: {"]),
     ],
 )
-def test_each_failure_has_its_own_sentence(
-    outcome: Throttled | UpstreamFailed | IdentityRefused | RequestRefused, words: list[str]
-) -> None:
-    text = failure_text(outcome)
+def test_each_failure_has_its_own_sentence(outcome: Outcome, words: list[str]) -> None:
+    text = reply_to(outcome, "dba")
     assert [word for word in words if word not in text] == []
     assert text.endswith(".")

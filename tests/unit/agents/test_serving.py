@@ -2,8 +2,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agents.__main__ import warn_if_expired
 from agents.identity import Identity
+from agents.serving import warn_if_expired
 from tests.unit.agents.doubles import NOON
 
 
