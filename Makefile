@@ -1,10 +1,14 @@
 # What a newcomer types. Everything is installed into .venv, and nothing outside this folder is changed.
-.PHONY: demo up chat test check lock clean
+.PHONY: demo up chat status reset test check lock clean moved
 
 AGENT ?= dba-agent
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 SEED_FLAG := $(if $(SEED),--seed $(SEED))
+# A folder that was moved is set up again: the environment names the place that it was made for.
+ifneq ($(shell cat $(VENV)/local.installed 2>/dev/null),$(CURDIR))
+MOVED := moved
+endif
 
 demo: $(VENV)/local.installed
 	@$(PYTHON) -m runner demo $(SEED_FLAG)
@@ -14,6 +18,12 @@ up: $(VENV)/local.installed
 
 chat: $(VENV)/local.installed
 	@$(PYTHON) -m runner chat --agent $(AGENT)
+
+status: $(VENV)/local.installed
+	@$(PYTHON) -m runner status
+
+reset: $(VENV)/local.installed
+	@$(PYTHON) -m runner reset $(or $(TEAM),$(error Name the team: make reset TEAM=dba))
 
 test: $(VENV)/dev.installed
 	$(PYTHON) -m pytest
@@ -33,5 +43,5 @@ lock:
 clean:
 	rm -rf $(VENV) .state .mypy_cache .ruff_cache .hypothesis
 
-$(VENV)/%.installed: locks/%.txt pyproject.toml scripts/setup
+$(VENV)/%.installed: locks/%.txt pyproject.toml scripts/setup $(MOVED)
 	@scripts/setup $(VENV) $*

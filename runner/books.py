@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+from rich.table import Table
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,19 @@ class Books:
         ]
 
     async def settled(self, within: float = 10) -> list[Account]:
-        """The accounts once they are balanced, or as they are after `within` seconds: a charge follows its answer."""
+        """The accounts once they are balanced, or as they are after `within` seconds: a charge follows its answer, and
+        a service that has died is back a moment later. Raises httpx.HTTPError where it is not."""
         deadline = asyncio.get_running_loop().time() + within
         while True:
-            accounts = await self.accounts()
-            if all(account.balanced for account in accounts) or asyncio.get_running_loop().time() > deadline:
-                return accounts
+            late = asyncio.get_running_loop().time() > deadline
+            try:
+                accounts = await self.accounts()
+            except httpx.HTTPError:
+                if late:
+                    raise
+            else:
+                if late or all(account.balanced for account in accounts):
+                    return accounts
             await asyncio.sleep(0.02)
 
     async def reset(self, team: str) -> None:
@@ -75,3 +83,16 @@ class Books:
         answer = await self._http.get(url)
         answer.raise_for_status()
         return answer.json()
+
+
+def books_table(accounts: list[Account]) -> Table:
+    table = Table(title="\nThe counters beside the mock LLM's ledger, in tokens")
+    for heading in ("team", "window"):
+        table.add_column(heading)
+    for heading in ("counter", "before the reset", "sum", "ledger", "difference"):
+        table.add_column(heading, justify="right")
+    for each in accounts:
+        total = each.used + each.forgiven
+        figures = (each.used, each.forgiven, total, each.ledger, total - each.ledger)
+        table.add_row(each.team, each.window, *(f"{figure:,}" for figure in figures))
+    return table

@@ -3,9 +3,11 @@
 import asyncio
 from pathlib import Path
 
-from runner.system import Addresses
+from rich.text import Text
+
+from runner.addresses import Addresses
 from runner.talk import Agent, NoAgentError
-from runner.up import ADDRESSES
+from runner.terminal import console
 
 
 class NoSuchAgentError(Exception):
@@ -13,7 +15,7 @@ class NoSuchAgentError(Exception):
 
 
 def chat(folder: Path, name: str) -> None:
-    """One conversation, until the input ends. Raises NoSuchAgentError and, on Ctrl-C, KeyboardInterrupt."""
+    """One conversation, until the input ends. Raises NoSuchAgentError, NoSystemError and, on Ctrl-C, KeyboardInterrupt."""
     agent = Agent(_find(folder, name))
     # Input is read outside of the event loop, which would hold a Ctrl-C back until the next line.
     with asyncio.Runner() as runner:
@@ -34,15 +36,12 @@ def _say(runner: asyncio.Runner, agent: Agent, text: str, context_id: str | None
     except NoAgentError as error:
         print(f"{error}\n")
         return context_id
-    print(f"\n{reply.text}\n")
+    console().print(Text(f"\n{reply.text}\n"))
     return reply.context_id
 
 
 def _find(folder: Path, name: str) -> str:
-    try:
-        agents = Addresses.read(folder / ADDRESSES).agents
-    except OSError:
-        raise NoSuchAgentError(f"No system runs on {folder}: start one with `make up` in another terminal.") from None
+    agents = Addresses.of_running(folder).agents
     if name not in agents:
         raise NoSuchAgentError(f"There is no agent named {name!r}. Running: {', '.join(agents)}.")
     return agents[name]

@@ -1,15 +1,18 @@
 """The runner's environment: what the user may bring along in place of what the system brings."""
 
+import os
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT = Path(__file__).parents[1]
 
+STORE_SCHEMES = ("redis://", "rediss://", "unix://")
+
 
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(frozen=True)
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, hide_input_in_errors=True)
 
     budgets_store: SecretStr | None = Field(
         None, description="It names a Redis or Valkey of your own, for example redis://127.0.0.1:6379."
@@ -23,3 +26,17 @@ class Settings(BaseSettings):
     teams: Path = Field(
         PROJECT / "policy" / "teams.yaml", validation_alias="TEAMS", description="It names the file with the team list."
     )
+
+    @field_validator("budgets_store")
+    @classmethod
+    def _is_redis_url(cls, store: SecretStr | None) -> SecretStr | None:
+        if store and not store.get_secret_value().startswith(STORE_SCHEMES):
+            raise ValueError(f"a store's URL starts with one of {', '.join(STORE_SCHEMES)}")
+        return store
+
+    @field_validator("envoy_bin")
+    @classmethod
+    def _can_be_run(cls, envoy: Path | None) -> Path | None:
+        if envoy and not (envoy.is_file() and os.access(envoy, os.X_OK)):
+            raise ValueError(f"{envoy} is not a program that can be run")
+        return envoy

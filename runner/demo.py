@@ -8,12 +8,13 @@ import time
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
-from rich.table import Table
 from rich.text import Text
 
 from runner.books import Account, Books
+from runner.supervisor import Supervisor
 from runner.system import System
-from runner.talk import Agent, Reply
+from runner.talk import Reply, ask_once_more
+from runner.terminal import indented
 
 HOUR = 3600
 LEEWAY = 45
@@ -34,8 +35,10 @@ class UnexpectedError(Exception):
 
 
 class Demo:
-    def __init__(self, system: System, books: Books, console: Console) -> None:
+    def __init__(self, system: System, supervisor: Supervisor, books: Books, console: Console) -> None:
         self._system = system
+        self._supervisor = supervisor
+        self._llm = supervisor.pid_of("mock-llm")
         self._books = books
         self._console = console
         self._bars = Progress(
@@ -57,7 +60,9 @@ class Demo:
             await self._burn("dba")
             await self._refused("dba", "support")
             await self._refill("dba")
-        return await self._books.settled()
+        accounts = await self._books.settled()
+        self._check_the_ledger()
+        return accounts
 
     async def _idle(self) -> None:
         self._scene(1, "Both teams are idle")
@@ -71,7 +76,8 @@ class Demo:
             reply = await self._ask(team, f"Write me a long essay on {ESSAYS[number % len(ESSAYS)]}.")
             if not reply.completed:
                 raise UnexpectedError(f"{team} had budget left, and its agent answered: {reply.text}")
-            if _hour(await self._show(), team).used >= _hour(await self._books.accounts(), team).limit:
+            hour = _hour(await self._show(), team)
+            if hour.used >= hour.limit:
                 return
         raise UnexpectedError(f"{team} still has budget after {MOST_PROMPTS} prompts.")
 
@@ -93,28 +99,35 @@ class Demo:
         await self._show()
 
     async def _ask(self, team: str, prompt: str) -> Reply:
-        async with Agent(self._system.addresses.agents[f"{team}-agent"]) as agent:
-            reply = await agent.ask(prompt)
+        reply = await ask_once_more(self._system.addresses.agents[f"{team}-agent"], prompt)
+        self._check_the_ledger()
         self._console.print(f"  you to {team}-agent: [italic]{prompt}[/]", highlight=False)
         text = reply.text if not reply.completed else f"{reply.text[:90].rsplit(' ', 1)[0]} …"
         # A style given to `print` would colour the bars below as well.
-        self._console.print(Text(f"    {text}", style="" if reply.completed else "red"))
+        self._console.print(indented(Text(text, style="" if reply.completed else "red"), 4, self._console))
         return reply
 
     async def _show(self) -> list[Account]:
         accounts = await self._books.settled()
-        for account in accounts:
-            if account.window != "hour":
-                continue
+        self._check_the_ledger()
+        hours = [account for account in accounts if account.window == "hour"]
+        for account in hours:
             figures = f"{account.used:,} / {account.limit:,}"
             bar = self._bar_of.get(account.team)
             if bar is None:
                 bar = self._bar_of[account.team] = self._bars.add_task(account.team, total=account.limit, figures=figures)
             self._bars.update(bar, completed=min(account.used, account.limit), figures=figures, refresh=True)
-        if not self._console.is_terminal:
-            hours = [account for account in accounts if account.window == "hour"]
-            self._console.print("    " + ", ".join(f"{each.team} {each.used:,} / {each.limit:,}" for each in hours))
+        # The bars move on; what is above them stays, and tells the story to whoever scrolls back.
+        figures = ", ".join(f"{each.team} {each.used:,} / {each.limit:,}" for each in hours)
+        self._console.print(indented(Text(figures), 4, self._console))
         return accounts
+
+    def _check_the_ledger(self) -> None:
+        if self._supervisor.pid_of("mock-llm") != self._llm:
+            raise UnexpectedError(
+                "The mock LLM was restarted in the middle of the story and began a new ledger, so the counters cannot be "
+                "compared with it: play the demo again."
+            )
 
     def _scene(self, number: int, title: str) -> None:
         self._console.print(Text(f"\nScene {number}. {title}", style="bold"))
@@ -124,19 +137,6 @@ class Demo:
         if left < LEEWAY:
             self._console.print(f"The hour ends in {left:.0f} s and empties its budgets; the story begins with the next one.")
             await asyncio.sleep(left)
-
-
-def books_table(accounts: list[Account]) -> Table:
-    table = Table(title="\nThe counters beside the mock LLM's ledger, in tokens")
-    for heading in ("team", "window"):
-        table.add_column(heading)
-    for heading in ("counter", "before the reset", "sum", "ledger", "difference"):
-        table.add_column(heading, justify="right")
-    for each in accounts:
-        total = each.used + each.forgiven
-        figures = (each.used, each.forgiven, total, each.ledger, total - each.ledger)
-        table.add_row(each.team, each.window, *(f"{figure:,}" for figure in figures))
-    return table
 
 
 def _hour(accounts: list[Account], team: str) -> Account:

@@ -1,6 +1,5 @@
 """What "it is up" means for a program: a condition to poll, never a time to wait."""
 
-import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -14,37 +13,35 @@ ANSWER = 2.0
 _NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
+LONGEST_BODY = 300
+"""Characters of an answer that are worth saying."""
+
+
 @dataclass(frozen=True)
 class Health:
-    """`check` answers whether the program is up; `waits_for` completes the sentence "it waited for ..."."""
+    """`check` answers whether the program is up; `waits_for` completes the sentence "it waited for ...", and `answered`
+    says what the last no was, where it was an answer."""
 
     check: Callable[[], Awaitable[bool]]
     waits_for: str
+    answered: Callable[[], str] = lambda: ""
 
 
 def http_ok(url: str) -> Health:
     """Up when a GET of this http:// URL is answered with a 2xx status. Ignores the proxies of the environment."""
+    refusal = ""
 
     async def check() -> bool:
+        nonlocal refusal
         try:
             async with httpx.AsyncClient(verify=_NO_CERTIFICATES, trust_env=False, timeout=ANSWER) as client:
-                return (await client.get(url)).is_success
+                answer = await client.get(url)
+        except httpx.ConnectError:
+            refusal = ""  # what an earlier run of the program answered says nothing about this one
+            return False
         except httpx.HTTPError:
             return False
+        refusal = "" if answer.is_success else f"{answer.status_code}: {' '.join(answer.text.split())[:LONGEST_BODY]}"
+        return answer.is_success
 
-    return Health(check, f"{url} to answer 2xx")
-
-
-def tcp_open(host: str, port: int) -> Health:
-    """Up when a TCP connection is accepted."""
-
-    async def check() -> bool:
-        try:
-            async with asyncio.timeout(ANSWER):
-                _, writer = await asyncio.open_connection(host, port)
-        except OSError:  # TimeoutError is one
-            return False
-        writer.close()
-        return True
-
-    return Health(check, f"{host}:{port} to accept connections")
+    return Health(check, f"{url} to answer 2xx", lambda: refusal)

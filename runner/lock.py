@@ -30,6 +30,18 @@ def only_one(folder: Path) -> Iterator[None]:
         yield
 
 
+def is_held(folder: Path) -> bool:
+    """Whether a system runs on the folder, starts or stops there."""
+    try:
+        with (folder / "lock").open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
+
+
 def _holder(folder: Path) -> int | None:
     """None in the moment between another's lock and its writing of the id."""
     text = (folder / "lock").read_text(encoding="ascii").strip()

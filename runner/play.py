@@ -11,9 +11,10 @@ import httpx
 from rich.console import Console
 from rich.text import Text
 
-from runner.books import Account, Books
+from runner import terminal
+from runner.books import Account, Books, books_table
 from runner.config import Settings
-from runner.demo import Demo, UnexpectedError, books_table
+from runner.demo import Demo, UnexpectedError
 from runner.errors import ProgramError, StoppedError
 from runner.ports import Ports
 from runner.supervisor import Supervisor
@@ -23,8 +24,8 @@ from runner.up import stop_on_signals
 
 
 async def play(settings: Settings, seed: int | None) -> bool:
-    """Whether the story went as told and the books balance. Raises NoPortError and TeamsError."""
-    console = Console(soft_wrap=True)
+    """Whether the story went as told and the books balance. Raises NoPortError, PolicyError and TeamsError."""
+    console = terminal.console()
     began = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="agentic-budgets-demo-"))
     try:
@@ -57,7 +58,7 @@ async def _play(folder: Path, settings: Settings, seed: int | None, console: Con
             console.print(f"Starting Valkey, JWT issuer, mock LLM, budgets, Envoy and an agent each for {names}.")
             await system.start(supervisor)
             async with Books(system.addresses.budgets, system.addresses.mock_llm) as books:
-                accounts = await _unless_stopped(supervisor, Demo(system, books, console).play())
+                accounts = await _unless_stopped(supervisor, Demo(system, supervisor, books, console).play())
             console.print(books_table(accounts))
             return all(account.balanced for account in accounts)
 

@@ -6,7 +6,6 @@ import signal
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Self
 
 from runner import group
@@ -27,7 +26,6 @@ class Program:
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(repr=False)
     health: Health
-    cwd: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,6 @@ class Process:
                 stdout=writing,
                 stderr=writing,
                 env=dict(program.environment),
-                cwd=program.cwd,
                 start_new_session=True,
                 preexec_fn=die_with_this_process(),
             )

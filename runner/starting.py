@@ -20,7 +20,7 @@ class Patience:
 async def wait_until_healthy(program: Program, process: Process, patience: Patience) -> None:
     """Raises StartError if it ends first, or is not healthy within `patience.start` seconds; then it still runs."""
     ending = asyncio.create_task(process.wait())
-    healthy = asyncio.create_task(_poll(program.health, patience.poll))
+    healthy = asyncio.create_task(poll(program.health, patience.poll))
     try:
         await asyncio.wait({ending, healthy}, timeout=patience.start, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -28,6 +28,8 @@ async def wait_until_healthy(program: Program, process: Process, patience: Patie
         healthy.cancel()
         await asyncio.gather(ending, healthy, return_exceptions=True)
     waited_for = f"the runner waited for {program.health.waits_for}"
+    if answered := program.health.answered():
+        waited_for += f" (it last answered {answered.rstrip(' .:')})"
     if not ending.cancelled():
         raise StartError(f"{program.name} {ending.result()} while {waited_for}", process.last_words)
     if healthy.cancelled():
@@ -36,7 +38,8 @@ async def wait_until_healthy(program: Program, process: Process, patience: Patie
     healthy.result()
 
 
-async def _poll(health: Health, every: float) -> None:
+async def poll(health: Health, every: float = 0.05) -> None:
+    """Returns when it is healthy."""
     while True:
         if await health.check():
             return

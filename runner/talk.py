@@ -1,5 +1,7 @@
 """Talking to an agent over A2A, as any other client would."""
 
+import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -8,6 +10,12 @@ import httpx
 from a2a.client import A2AClientError, ClientConfig, ClientFactory
 from a2a.helpers import get_artifact_text, get_message_text, new_text_message
 from a2a.types import Role, SendMessageRequest, Task, TaskState
+
+from runner.health import http_ok
+from runner.starting import poll
+
+BACK = 15.0
+"""Seconds within which an agent that died should be back."""
 
 PATIENCE = httpx.Timeout(300, connect=5)
 """The SDK's own 5 s, which also bound the pause between two events of a stream, are less than an LLM may think."""
@@ -54,6 +62,18 @@ class Agent:
         except (A2AClientError, httpx.HTTPError) as error:
             raise NoAgentError(f"No agent answers at {self._url}: {error}") from error
         return _reply(answers[-1].task)
+
+
+async def ask_once_more(url: str, text: str) -> Reply:
+    """The reply of an agent that may die meanwhile: it is asked again when it is back. Raises NoAgentError if it is not."""
+    async with Agent(url) as agent:
+        try:
+            return await agent.ask(text)
+        except NoAgentError:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(BACK):
+                    await poll(http_ok(f"{url}/health"))
+            return await agent.ask(text)
 
 
 def _reply(task: Task) -> Reply:

@@ -25,6 +25,10 @@ maxmemory-policy noeviction
 loglevel warning
 """
 
+# Valkey writes it at every start on an ordinary machine, and would have a newcomer change the kernel's settings first of
+# all. It concerns forks that save the data set, which this Valkey hardly ever makes (`save ""`).
+NO_NEWS = "WARNING Memory overcommit must be enabled!"
+
 
 @dataclass(frozen=True)
 class Valkey:

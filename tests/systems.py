@@ -55,6 +55,7 @@ class Running:
     """A running system, and all that was written and said in it."""
 
     folder: Path
+    """Of its state."""
     system: System
     supervisor: Supervisor
     policy_file: Path
@@ -91,11 +92,12 @@ async def running(folder: Path, *, teams: str, budgets: str, agents: bool = Fals
     settings = Settings.model_validate({"TEAMS": folder / "teams.yaml", "BUDGETS_POLICY": policy_file})
     said: list[str] = []
     lines: list[tuple[str, str]] = []
+    state = folder / "state"
     with Ports() as ports:
-        system = System(folder, settings, ports, default_ports=False, seed=1)
+        system = System(state, settings, ports, default_ports=False, seed=1)
         async with (
             Supervisor(lambda name, line: lines.append((name, line)), said.append) as supervisor,
             Books(system.addresses.budgets, system.addresses.mock_llm) as books,
         ):
             await (system.start(supervisor) if agents else system.start_services(supervisor))
-            yield Running(folder, system, supervisor, policy_file, books, said, lines)
+            yield Running(state, system, supervisor, policy_file, books, said, lines)

@@ -1,22 +1,23 @@
-"""What a newcomer types: demo, up and chat, as processes, read as a newcomer would read them."""
+"""What a newcomer types: demo, up, chat, status and reset, as processes, read as a newcomer would read them."""
 
 import asyncio
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 
+from runner.addresses import ADDRESSES
 from runner.config import PROJECT
-from runner.up import ADDRESSES
 from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -34,7 +35,7 @@ class Command:
         return "\n".join(self.lines)
 
     async def end(self) -> int:
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(110):
             return await self.child.wait()
 
     def type(self, text: str) -> None:
@@ -88,6 +89,12 @@ def children_of(parent: int) -> dict[int, bytes]:
     return found
 
 
+def child_with(parent: int, variable: bytes) -> int:
+    """The one program that has this in its environment."""
+    (pid,) = (pid for pid, environment in children_of(parent).items() if variable in environment)
+    return pid
+
+
 def alive(pids: Iterable[int]) -> list[int]:
     return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
 
@@ -112,12 +119,34 @@ async def test_two_demos_at_once_both_tell_the_story_to_its_end_and_the_seed_rep
     assert BOOKS.findall(first.text) == BOOKS.findall(second.text)
 
 
+async def test_a_demo_outlives_its_agent() -> None:
+    async with command("demo", "--seed", "7") as demo:
+        await demo.prints("Scene 2.")
+        os.kill(child_with(demo.child.pid, b"KAGENT_NAME=dba-agent"), signal.SIGKILL)
+        assert await demo.end() == 0, demo.text
+    assert "runner: dba-agent is back" in demo.text
+
+
+async def test_a_demo_that_loses_its_ledger_says_so_and_fails() -> None:
+    async with command("demo", "--seed", "7") as demo:
+        await demo.prints("dba 1,")  # something was spent, and stood in the ledger
+        os.kill(child_with(demo.child.pid, b"MOCK_LLM_PORT="), signal.SIGKILL)
+        assert await demo.end() == 1, demo.text
+    assert "The mock LLM was restarted in the middle of the story and began a new ledger" in demo.text
+    (folder,) = re.findall(r"What every program wrote: (\S+)/demo.log", demo.text)
+    shutil.rmtree(folder)
+
+
 async def test_up_serves_until_ctrl_c_and_leaves_nothing_behind(tmp_path: Path, http: httpx.AsyncClient) -> None:
     state = tmp_path / "state"
     async with command("up", "--state", os.fspath(state)) as system:
         await system.prints("stop with Ctrl-C")
         addresses = json.loads((state / ADDRESSES).read_text())
         assert f"gateway        {addresses['gateway']}/v1/chat/completions" in system.text
+        curl = next(line.split(" | ")[1] for line in system.lines if "  curl http" in line)
+        said = await asyncio.create_subprocess_shell(f"{curl} --silent --noproxy '*'", stdout=asyncio.subprocess.PIPE)
+        assert json.loads((await said.communicate())[0])["object"] == "chat.completion"
+        assert "overcommit" not in system.text
         assert (await http.get(f"{addresses['agents']['support-agent']}/.well-known/agent-card.json")).status_code == 200
         programs = children_of(system.child.pid)
         assert len(programs) == 7  # Valkey, issuer, LLM, budgets, gateway, two agents
@@ -163,6 +192,10 @@ async def test_a_killed_runner_leaves_no_orphan_and_the_next_start_keeps_the_cou
         system.child.kill()
         await system.child.wait()
     await until(lambda: not alive(programs), "every process of the killed runner to be gone")
+    assert (state / ADDRESSES).exists()
+    async with command("status", "--state", os.fspath(state)) as status:
+        assert await status.end() == 1
+    assert status.text.startswith(f"No system runs on {state}: ")
     async with command("up", "--state", os.fspath(state)) as system:
         await system.prints("stop with Ctrl-C")
         assert await used() == before
@@ -181,9 +214,7 @@ async def test_chat_talks_to_an_agent_in_one_conversation(tmp_path: Path) -> Non
         async with command("chat", "--state", state, "--agent", "support-agent") as chat:
             chat.type("Write me an essay.\n")
             await chat.answers(1)
-            programs = children_of(system.child.pid).items()
-            (agent,) = (pid for pid, environment in programs if b"KAGENT_NAME=support-agent" in environment)
-            os.kill(agent, signal.SIGKILL)
+            os.kill(child_with(system.child.pid, b"KAGENT_NAME=support-agent"), signal.SIGKILL)
             chat.type("And another one.\n")
             await system.prints("support-agent is back")
             chat.type("And a third one.\n")
@@ -194,20 +225,78 @@ async def test_chat_talks_to_an_agent_in_one_conversation(tmp_path: Path) -> Non
         assert "Traceback" not in chat.text
 
 
-async def test_a_taken_port_is_said_and_another_one_used(tmp_path: Path, http: httpx.AsyncClient) -> None:
-    with socket.socket() as taken:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            taken.bind(("127.0.0.1", 8090))
-            taken.listen()
-        except OSError:
-            pass  # somebody else has it, which serves as well
-        async with command("up", "--state", os.fspath(tmp_path / "state")) as system:
+@contextmanager
+def taken(port: int) -> Iterator[None]:
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):  # somebody else has it, which serves as well
+            listener.bind(("127.0.0.1", port))
+            listener.listen()
+        yield
+
+
+async def test_a_taken_port_is_said_and_another_one_used_and_found(tmp_path: Path, http: httpx.AsyncClient) -> None:
+    state = os.fspath(tmp_path / "state")
+    with taken(8090), taken(8084):
+        async with command("up", "--state", state) as system:
             await system.prints("stop with Ctrl-C")
-            gateway = json.loads((tmp_path / "state" / ADDRESSES).read_text())["gateway"]
+            addresses = json.loads((tmp_path / "state" / ADDRESSES).read_text())
+            gateway = addresses["gateway"]
             assert (await http.get(f"{gateway}/healthz")).status_code == 200
+            async with command("status", "--state", state) as status, command("reset", "support", "--state", state) as reset:
+                assert (await status.end(), await reset.end()) == (0, 0), status.text + reset.text
     assert not gateway.endswith(":8090")
+    assert not addresses["budgets"].endswith(":8084")
     assert f"the usual port of gateway is taken, so it listens on {gateway.rsplit(':', 1)[1]}" in system.text
+    assert {line.split()[0] for line in status.lines[1:]} == {
+        f"team-token-budget/{budget}" for budget in ("dba/hour", "support/hour", "dba/day", "support/day")
+    }
+    assert "team-token-budget/support/hour: 0 -> 0 of 20,000 tokens" in reset.lines
+
+
+@pytest.mark.parametrize(("words", "code"), [("up --state state", b"0"), ("demo", b"1")])
+async def test_it_stops_in_order_when_nobody_reads_it_any_more(tmp_path: Path, words: str, code: bytes) -> None:
+    shell = await asyncio.create_subprocess_exec(
+        *("bash", "-c", f"{sys.executable} -m runner {words} | head -1; echo ${{PIPESTATUS[0]}}"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"]},
+    )
+    async with asyncio.timeout(90):
+        printed, complained = await shell.communicate()
+    assert complained == b""
+    assert printed.splitlines()[-1] == code
+
+
+async def test_a_ctrl_c_while_the_runner_is_being_loaded_ends_it_without_a_word(tmp_path: Path) -> None:
+    async with command("up", "--state", os.fspath(tmp_path / "state")) as system:
+        maps = Path(f"/proc/{system.child.pid}/maps")
+        await until(lambda: "pydantic_core" in maps.read_text(), "the imports to be under way")
+        system.child.send_signal(signal.SIGINT)
+        assert await system.end() == 130
+    assert system.text == ""
+
+
+async def test_a_state_folder_that_is_a_file_is_said_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    async with command("up", "--state", os.fspath(tmp_path / "file")) as system:
+        assert await system.end() == 1
+    assert system.text.startswith(f"{tmp_path / 'file'}: File exists. Name a place that this user may write to")
+    assert len(system.lines) == 1
+
+
+async def test_a_policy_from_an_earlier_run_does_not_start_a_system_with_a_bad_one(tmp_path: Path) -> None:
+    good = (PROJECT / "policy" / "team-token-budget.yaml").read_text()
+    bad = tmp_path / "bad.yaml"
+    # Well-formed, but the gateway would not ask for the budgets of a day.
+    bad.write_text(good.replace("descriptorValue: day", "descriptorValue: week"))
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "policy-in-force.yaml").write_text(good)
+    async with command("up", "--state", os.fspath(state), BUDGETS_POLICY=os.fspath(bad)) as system:
+        assert await system.end() == 1
+    assert "no entry of spec.raw.rateLimits asks for" in system.text
 
 
 @pytest.mark.parametrize(
@@ -216,10 +305,11 @@ async def test_a_taken_port_is_said_and_another_one_used(tmp_path: Path, http: h
         ("TEAMS", "teams: [{name: DBA, description: D., users: []}]", "teams[0].name: 'DBA' is not a name"),
         ("BUDGETS_POLICY", "kind: RateLimitConfig", "The budget policy cannot be used. "),
         ("BUDGETS_POLICY", None, "cannot be read: No such file or directory"),
-        ("ENVOY_BIN", None, "is not a program that can be run. ENVOY_BIN names it"),
+        ("BUDGETS_STORE", None, "BUDGETS_STORE is wrong: a store's URL starts with one of redis://, rediss://, unix://."),
+        ("ENVOY_BIN", None, "is not a program that can be run. It names an Envoy of your own"),
     ],
 )
-async def test_what_is_wrong_is_said_in_a_sentence_and_everything_is_stopped(
+async def test_what_is_wrong_is_said_in_one_sentence_before_anything_starts(
     tmp_path: Path, variable: str, text: str | None, sentence: str
 ) -> None:
     file = tmp_path / "wrong.yaml"
@@ -229,4 +319,4 @@ async def test_what_is_wrong_is_said_in_a_sentence_and_everything_is_stopped(
     async with command("up", "--state", os.fspath(state), **{variable: os.fspath(file)}) as system:
         assert await system.end() == 1
     assert sentence in system.text
-    assert "Traceback" not in system.text
+    assert len(system.lines) == 1

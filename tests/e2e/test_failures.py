@@ -26,13 +26,17 @@ async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Runn
         yield started
 
 
-def kill(system: Running, name: str) -> None:
+def kill(system: Running, name: str) -> int:
+    """How many lines the runner had said before."""
+    said = len(system.said)
     os.kill(system.supervisor.pid_of(name), signal.SIGKILL)
+    return said
 
 
-async def back(system: Running, name: str, times: int = 1) -> None:
-    await until(lambda: system.said.count(f"{name} is back") >= times, f"{name} to be back")
-    assert any(line.startswith(f"{name} was ended by SIGKILL; restarting (1 of 5)") for line in system.said)
+async def back(system: Running, name: str, since: int) -> None:
+    """Waits until it has come back after so many lines: an earlier return is none."""
+    await until(lambda: f"{name} is back" in system.said[since:], f"{name} to be back")
+    assert any(line.startswith(f"{name} was ended by SIGKILL; restarting") for line in system.said[since:])
 
 
 @dataclass
@@ -68,8 +72,7 @@ async def traffic(system: Running, http: httpx.AsyncClient) -> AsyncIterator[Tra
 
 @pytest.mark.parametrize("name", ["budgets", "valkey"])
 async def test_a_kill_in_the_middle_of_traffic_loses_no_token(system: Running, traffic: Traffic, name: str) -> None:
-    kill(system, name)
-    await back(system, name)
+    await back(system, name, kill(system, name))
     await traffic.answered(20)
     traffic.stopped = True
     account = await system.account("dba")
@@ -102,10 +105,10 @@ async def test_while_the_budget_service_is_down_the_gateway_refuses_and_forwards
 
 async def test_a_killed_gateway_comes_back_with_the_counters_as_they_were(system: Running, http: httpx.AsyncClient) -> None:
     before = await system.account("dba")
-    kill(system, "gateway")
+    since = kill(system, "gateway")
     with pytest.raises(httpx.HTTPError):
         await system.chat(http, "dba")
-    await back(system, "gateway")
+    await back(system, "gateway", since)
     answer = await system.chat(http, "dba")
     after = await system.account("dba")
     assert answer.status_code == 200
@@ -117,15 +120,31 @@ async def test_a_killed_issuer_comes_back_with_the_same_key(system: Running, htt
     url = f"{system.system.addresses.jwt_issuer}/.well-known/jwks.json"
     before = (await http.get(url)).json()
     token = system.system.token("dba")
-    kill(system, "jwt-issuer")
-    await back(system, "jwt-issuer")
+    await back(system, "jwt-issuer", kill(system, "jwt-issuer"))
     assert (await http.get(url)).json() == before
     assert (await system.call(http, token, {"messages": [{"role": "user", "content": "Hello."}]})).status_code == 200
 
 
+async def test_what_dies_after_a_bad_edit_comes_back_as_it_was(system: Running, http: httpx.AsyncClient) -> None:
+    edited = (system.policy_file, system.policy_file.with_name("teams.yaml"))
+    before = {file: file.read_text() for file in edited}
+    for file in edited:
+        file.write_text("nonsense: [")
+    try:
+        for name in ("budgets", "gateway", "jwt-issuer"):
+            await back(system, name, kill(system, name))
+        answer = await system.chat(http, "dba")
+    finally:
+        for file in edited:
+            file.write_text(before[file])
+    assert answer.status_code == 200
+    account = await system.account("dba")
+    assert account.limit == PLENTY[0]
+    assert account.balanced
+
+
 async def test_a_killed_agent_comes_back_and_answers(system: Running) -> None:
-    kill(system, "dba-agent")
-    await back(system, "dba-agent")
+    await back(system, "dba-agent", kill(system, "dba-agent"))
     async with Agent(system.system.addresses.agents["dba-agent"]) as agent:
         assert (await agent.ask("Write me an essay.")).completed
     assert (await system.account("dba")).balanced
@@ -151,8 +170,8 @@ async def test_while_the_llm_is_down_only_what_was_answered_is_charged(system: R
         return next(account.used for account in await system.books.accounts() if account.window == "month")
 
     before, spent, statuses = await used(), 0, set()
-    kill(system, "mock-llm")
-    while "mock-llm is back" not in system.said:
+    since = kill(system, "mock-llm")
+    while "mock-llm is back" not in system.said[since:]:
         answer = await system.chat(http, "dba")
         statuses.add(answer.status_code)
         spent += answer.json()["usage"]["total_tokens"] if answer.status_code == 200 else 0

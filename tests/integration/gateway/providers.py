@@ -45,7 +45,7 @@ async def provider_behind(system: Running) -> AsyncIterator[Provider]:
         provider = Provider(url)
         serving = server(provider)
         task = asyncio.create_task(serving.serve(sockets=[listen("127.0.0.1", own, "nothing")]))
-        first = system.system._gateway()
+        first = system.system.programs.gateway()
         told = {"GATEWAY_PORT": str(port), "GATEWAY_ADMIN_PORT": str(admin_port), "GATEWAY_LLM": f"127.0.0.1:{own}"}
         environment = {**first.environment, **told}
         await system.supervisor.start(replace(first, name="other", environment=environment, health=http_ok(f"{url}/healthz")))

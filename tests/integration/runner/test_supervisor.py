@@ -171,6 +171,14 @@ async def test_one_that_never_gets_healthy_fails_with_what_it_waited_for() -> No
     assert failed.value.what == "agent did not become healthy within 0.2 s: the runner waited for a miracle"
 
 
+async def test_one_that_answers_but_is_not_healthy_fails_with_what_it_answered() -> None:
+    seen = Seen()
+    health = Health(never, "a miracle", lambda: "503: The store is away.")
+    async with seen.supervisor(Patience(start=0.2, stop=10)) as supervisor:
+        with pytest.raises(StartError, match=r"waited for a miracle \(it last answered 503: The store is away\)"):
+            await supervisor.start(replace(seen.program("agent"), health=health))
+
+
 async def test_a_command_that_does_not_exist_fails_with_its_name() -> None:
     seen = Seen()
     absent = Program("agent", ("/nonexistent/agent",), {}, Health(never, "nothing"))

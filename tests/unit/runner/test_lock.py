@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.lock import AlreadyRunningError, only_one
+from runner.lock import AlreadyRunningError, is_held, only_one
 
 
 def test_the_lock_holds_the_process_id(tmp_path: Path) -> None:
@@ -42,3 +42,10 @@ def test_what_an_earlier_process_left_locks_nobody_out(tmp_path: Path) -> None:
 def test_two_folders_are_two_systems(tmp_path: Path) -> None:
     with only_one(tmp_path / "one"), only_one(tmp_path / "two"):
         assert (tmp_path / "two" / "lock").exists()
+
+
+def test_a_folder_is_held_as_long_as_a_system_is_on_it(tmp_path: Path) -> None:
+    assert not is_held(tmp_path / "absent")
+    with only_one(tmp_path):
+        assert is_held(tmp_path)
+    assert not is_held(tmp_path)

@@ -1,7 +1,7 @@
 import pytest
 
 from runner.errors import StartError
-from runner.health import tcp_open
+from runner.health import http_ok
 from runner.process import Ending, Program
 
 
@@ -18,7 +18,7 @@ def test_an_ending_by_a_signal_without_a_name_says_its_number() -> None:
 
 
 def test_a_program_shown_does_not_show_its_environment() -> None:
-    program = Program("agent", ("agent",), {"LLM_JWT": "top-secret"}, tcp_open("127.0.0.1", 1))
+    program = Program("agent", ("agent",), {"LLM_JWT": "top-secret"}, http_ok("http://127.0.0.1:1"))
     assert "top-secret" not in repr(program)
 
 

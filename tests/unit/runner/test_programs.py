@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import pytest
+
+from runner.addresses import Addresses
+from runner.config import Settings
+from runner.programs import Programs
+from service.environment import read_environment
+from service.teams import Team
+
+DBA = Team(name="dba", description="D.", users=())
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Programs:
+    tokens = tmp_path / "issuer" / "tokens"
+    tokens.mkdir(parents=True)
+    (tokens / "dba.jwt").write_text("the-token\n")
+    names = ("gateway", "gateway-admin", "mock-llm", "jwt-issuer", "budgets", "budgets-http", "dba-agent")
+    ports = {name: 20_000 + number for number, name in enumerate(names)}
+    addresses = Addresses("http://g", "http://ga", "http://m", "http://j", "http://b", {"dba-agent": "http://d"})
+    return Programs(tmp_path, read_environment(Settings), addresses, ports, "a-domain", seed=7)
+
+
+def test_a_program_gets_the_users_own_variables_and_no_others(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("BUDGETS_LOG_LEVEL", "GATEWAY_TIMEOUT", "MOCK_LLM_MAX_BODY", "JWT_ISSUER_AUDIENCE", "LLM_TIMEOUT"):
+        monkeypatch.setenv(variable, "9")
+    found = {
+        program.name: sorted(name for name, value in program.environment.items() if value == "9")
+        for program in (
+            programs.jwt_issuer(),
+            programs.mock_llm(),
+            programs.budgets("redis://s"),
+            programs.gateway(),
+            programs.agent(DBA),
+        )
+    }
+    assert found == {
+        "jwt-issuer": ["JWT_ISSUER_AUDIENCE"],
+        "mock-llm": ["MOCK_LLM_MAX_BODY"],
+        "budgets": ["BUDGETS_LOG_LEVEL"],
+        "gateway": ["GATEWAY_TIMEOUT"],
+        "dba-agent": ["LLM_TIMEOUT"],
+    }
+
+
+def test_what_the_runner_has_chosen_wins_and_an_empty_variable_is_none(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("BUDGETS_DOMAIN", "MOCK_LLM_SEED", "LLM_JWT"):
+        monkeypatch.setenv(variable, "the user's")
+    monkeypatch.setenv("BUDGETS_LOG_LEVEL", "")
+    assert programs.budgets("redis://s").environment["BUDGETS_DOMAIN"] == "a-domain"
+    assert "BUDGETS_LOG_LEVEL" not in programs.budgets("redis://s").environment
+    assert programs.mock_llm().environment["MOCK_LLM_SEED"] == "7"
+    assert programs.agent(DBA).environment["LLM_JWT"] == "the-token"
+
+
+def test_budgets_keeps_the_policy_that_the_gateway_reads(programs: Programs) -> None:
+    in_force = programs.budgets("redis://s").environment["BUDGETS_IN_FORCE"]
+    assert in_force == programs.gateway().environment["GATEWAY_POLICY"]
+    assert in_force != programs.budgets("redis://s").environment["BUDGETS_POLICY"]
