@@ -3,16 +3,16 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-STORE_SCHEMES = ("redis://", "rediss://", "unix://")
+from service.environment import StoreUrl
 
 
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="BUDGETS_", env_ignore_empty=True, frozen=True)
+    model_config = SettingsConfigDict(env_prefix="BUDGETS_", env_ignore_empty=True, hide_input_in_errors=True, frozen=True)
 
-    store: SecretStr = Field(
+    store: StoreUrl = Field(
         description="It says where the counters live, for example redis://127.0.0.1:6379 (Redis or Valkey). "
         "`make up` starts a Valkey of its own."
     )
@@ -36,10 +36,3 @@ class Settings(BaseSettings):
         30, ge=0, le=600, description="Seconds for which a charge is retried while the store is away."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="The least level that is logged.")
-
-    @field_validator("store")
-    @classmethod
-    def _is_redis_url(cls, store: SecretStr) -> SecretStr:
-        if not store.get_secret_value().startswith(STORE_SCHEMES):
-            raise ValueError(f"a store's URL starts with one of {', '.join(STORE_SCHEMES)}")
-        return store

@@ -3,18 +3,18 @@
 import os
 from pathlib import Path
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-PROJECT = Path(__file__).parents[1]
+from service.environment import StoreUrl
 
-STORE_SCHEMES = ("redis://", "rediss://", "unix://")
+PROJECT = Path(__file__).parents[1]
 
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, hide_input_in_errors=True)
 
-    budgets_store: SecretStr | None = Field(
+    budgets_store: StoreUrl | None = Field(
         None, description="It names a Redis or Valkey of your own, for example redis://127.0.0.1:6379."
     )
     envoy_bin: Path | None = Field(None, description="It names an Envoy of your own, in place of the one from the wheel.")
@@ -26,13 +26,6 @@ class Settings(BaseSettings):
     teams: Path = Field(
         PROJECT / "policy" / "teams.yaml", validation_alias="TEAMS", description="It names the file with the team list."
     )
-
-    @field_validator("budgets_store")
-    @classmethod
-    def _is_redis_url(cls, store: SecretStr | None) -> SecretStr | None:
-        if store and not store.get_secret_value().startswith(STORE_SCHEMES):
-            raise ValueError(f"a store's URL starts with one of {', '.join(STORE_SCHEMES)}")
-        return store
 
     @field_validator("envoy_bin")
     @classmethod

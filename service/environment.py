@@ -1,13 +1,24 @@
 """A service's environment, validated once at start, with every wrong variable named in one sentence."""
 
 import argparse
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import ValidationError
+from pydantic import AfterValidator, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
+
+
+def _is_redis_url(store: SecretStr) -> SecretStr:
+    schemes = ("redis://", "rediss://", "unix://")
+    if not store.get_secret_value().startswith(schemes):
+        raise ValueError(f"a store's URL starts with one of {', '.join(schemes)}")
+    return store
+
+
+StoreUrl = Annotated[SecretStr, AfterValidator(_is_redis_url)]
+"""Where a Redis or Valkey is, as redis-py takes it; a secret, because it may hold a password."""
 
 
 def read_environment(settings: type[SettingsT]) -> SettingsT:
