@@ -6,6 +6,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.environment import ProgramFile
+
 
 def _address(text: str) -> str:
     host, _, port = text.rpartition(":")
@@ -32,6 +34,6 @@ class Settings(BaseSettings):
     domain: str = Field("agentic-budgets", description="The rate-limit domain; the budget service must serve the same.")
     timeout: int = Field(300, ge=1, description="Whole seconds that the LLM may take for an answer.")
     max_body: int = Field(8 * 1024 * 1024, ge=65536, description="Bytes that a request or a JSON answer may have.")
-    envoy_bin: Path | None = Field(
+    envoy_bin: ProgramFile | None = Field(
         None, validation_alias="ENVOY_BIN", description="It names the Envoy to run in place of the one from the wheel."
     )

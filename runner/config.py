@@ -1,12 +1,11 @@
 """The runner's environment: what the user may bring along in place of what the system brings."""
 
-import os
 from pathlib import Path
 
-from pydantic import Field, field_validator
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from service.environment import StoreUrl
+from service.environment import ProgramFile, StoreUrl
 
 PROJECT = Path(__file__).parents[1]
 
@@ -17,7 +16,9 @@ class Settings(BaseSettings):
     budgets_store: StoreUrl | None = Field(
         None, description="It names a Redis or Valkey of your own, for example redis://127.0.0.1:6379."
     )
-    envoy_bin: Path | None = Field(None, description="It names an Envoy of your own, in place of the one from the wheel.")
+    envoy_bin: ProgramFile | None = Field(
+        None, description="It names an Envoy of your own, in place of the one from the wheel."
+    )
     policy: Path = Field(
         PROJECT / "policy" / "team-token-budget.yaml",
         validation_alias="BUDGETS_POLICY",
@@ -26,10 +27,3 @@ class Settings(BaseSettings):
     teams: Path = Field(
         PROJECT / "policy" / "teams.yaml", validation_alias="TEAMS", description="It names the file with the team list."
     )
-
-    @field_validator("envoy_bin")
-    @classmethod
-    def _can_be_run(cls, envoy: Path | None) -> Path | None:
-        if envoy and not (envoy.is_file() and os.access(envoy, os.X_OK)):
-            raise ValueError(f"{envoy} is not a program that can be run")
-        return envoy

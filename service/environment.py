@@ -1,6 +1,8 @@
 """A service's environment, validated once at start, with every wrong variable named in one sentence."""
 
 import argparse
+import os
+from pathlib import Path
 from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, SecretStr, ValidationError
@@ -19,6 +21,15 @@ def _is_redis_url(store: SecretStr) -> SecretStr:
 
 StoreUrl = Annotated[SecretStr, AfterValidator(_is_redis_url)]
 """Where a Redis or Valkey is, as redis-py takes it; a secret, because it may hold a password."""
+
+
+def _can_be_run(program: Path) -> Path:
+    if not (program.is_file() and os.access(program, os.X_OK)):
+        raise ValueError(f"{program} is not a program that can be run")
+    return program
+
+
+ProgramFile = Annotated[Path, AfterValidator(_can_be_run)]
 
 
 def read_environment(settings: type[SettingsT]) -> SettingsT:

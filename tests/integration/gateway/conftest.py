@@ -5,20 +5,11 @@ import pytest
 
 from tests.systems import Running, policy, running, team_list
 
-LIMITS = {
-    "json": (10_000_000, 20_000_000),
-    "sse": (10_000_000, 20_000_000),
-    "burst": (10_000_000, 20_000_000),
-    "thief": (10_000_000, 20_000_000),
-    "victim": (10_000_000, 20_000_000),
-    "replay": (10_000_000, 20_000_000),
-    "careless": (10_000_000, 20_000_000),
-    "logged": (10_000_000, 20_000_000),
-    "provided": (10_000_000, 20_000_000),
-    "tiny": (1, 20_000_000),
-    "yearly": (10_000_000, 1),
-    "blocked": (0, 20_000_000),
-}
+PLENTY = (10_000_000, 20_000_000)
+"""Tokens a month and a year."""
+
+AMPLE = ("json", "sse", "burst", "thief", "victim", "replay", "careless", "logged", "provided")
+LIMITS = dict.fromkeys(AMPLE, PLENTY) | {"tiny": (1, PLENTY[1]), "yearly": (PLENTY[0], 1), "blocked": (0, PLENTY[1])}
 
 
 @pytest.fixture(scope="module")

@@ -125,3 +125,8 @@ def test_every_claim_that_the_budgets_go_by_must_be_in_the_token(monkeypatch: py
     rules = filters(render(settings(monkeypatch, tmp_path, per_user)))["envoy.filters.http.rbac"]["rules"]
     (principal,) = rules["policies"]["identified"]["principals"]
     assert [each["header"]["name"] for each in principal["and_ids"]["ids"]] == ["x-team-id", "x-user-id"]
+
+
+def test_a_named_envoy_that_cannot_be_run_is_refused_with_the_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"ENVOY_BIN is wrong: .*nowhere is not a program that can be run\. It names"):
+        settings(monkeypatch, tmp_path, ENVOY_BIN=str(tmp_path / "nowhere"))
