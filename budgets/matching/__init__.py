@@ -1,0 +1,1 @@
+"""Which budgets of a policy a call falls under."""
