@@ -1,167 +1,174 @@
 """What a budget decides: whether a call may go ahead, and what it cost.
 
-A check asks with nothing to add; a charge adds what the call used. `used >= limit` refuses, so the call that crosses a limit
-completes and the next one does not. A refusal costs nothing.
+A check reserves what the call may cost; its charge puts the true figure in that place. `used + reserved >= limit` refuses, so
+the call that crosses a limit completes and the next one does not. A refusal costs nothing.
+
+How far a budget can be overshot: a call is admitted only while spend and reservations are below the limit. So what is spent in
+the end is less than the limit, plus the cost of the last call admitted, plus what each call under way at that moment costs
+beyond its reservation. With good estimates that is one call; without concurrency it is always one call.
 """
 
-import asyncio
+import json
 import logging
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
-
-from budgets.policy import Budget, Entries, Policy
-from budgets.store import Counter, Store, StoreAway
-from budgets.windows import window_at
+from budgets.budget import Action, Budget, Measure, Usage
+from budgets.charging import Charging
+from budgets.decision import Balance, Decision, Refusal
+from budgets.estimates import Estimates
+from budgets.journal import Journal
+from budgets.matching.policy import Applying, Call
+from budgets.metrics import Metrics
+from budgets.raises import Raises
+from budgets.rules import Rules
+from budgets.stores.store import CallId, Hold, Store, StoreAway
 
 log = logging.getLogger("budgets")
 
-
-@dataclass(frozen=True)
-class Balance:
-    """A budget at one moment."""
-
-    budget: Budget
-    used: int
-    reset_in: int
-    """Whole seconds until the window ends."""
-    reset_at: int
-    """The window's end, in seconds since the epoch."""
-
-    @property
-    def remaining(self) -> int:
-        return max(0, self.budget.limit - self.used)
-
-    @property
-    def spent(self) -> bool:
-        return self.used >= self.budget.limit
+MOST_COST = 10**16
+"""Picodollars. A call that cost more than ten thousand dollars was counted wrong, and counters are 64-bit."""
 
 
 @dataclass(frozen=True)
-class Decision:
-    """One balance for each descriptor that was asked about, None where no budget covers it."""
+class Behaviour:
+    """What an operator may choose."""
 
-    balances: tuple[Balance | None, ...]
-    admits_uncovered: bool
-
-    @property
-    def covering(self) -> list[Balance]:
-        return [balance for balance in self.balances if balance]
-
-    @property
-    def tightest(self) -> Balance | None:
-        """Of several spent budgets the one that resets last: before that, the caller need not try again."""
-        return min(self.covering, key=lambda each: (each.remaining, -each.reset_in), default=None)
-
-    @property
-    def refused_by(self) -> Balance | None:
-        return self.tightest if self.tightest and self.tightest.spent else None
-
-    @property
-    def admitted(self) -> bool:
-        return not self.refused_by and (bool(self.covering) or self.admits_uncovered)
+    admits_uncovered: bool = False
+    fails_open: bool = False
+    """Admit, and log, what cannot be checked because the store is away."""
+    burst: int = 10
+    """Calls that an idle budget admits at once, whatever they may cost: no reservation takes more than this part of a limit."""
+    reservation_life: float = 330
+    """Seconds after which a reservation without a charge ends; longer than the gateway waits for an answer."""
 
 
 class Engine:
-    """`policy` answers the policy in force, which may be another one at each call."""
+    """`rules` answers those in force, which may be others at each call."""
 
     def __init__(
         self,
-        policy: Callable[[], Policy],
+        rules: Callable[[], Rules],
         store: Store,
+        charging: Charging,
+        metrics: Metrics,
         *,
-        admits_uncovered: bool = False,
-        charge_patience: float = 30,
+        behaviour: Behaviour | None = None,
+        estimates: Estimates | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._policy = policy
+        self._rules = rules
         self._store = store
-        self._admits_uncovered = admits_uncovered
-        self._charge_patience = charge_patience
+        self._charging = charging
+        self._behaviour = behaviour or Behaviour()
+        self._estimates = Estimates(first=1000) if estimates is None else estimates
+        self._metrics = metrics
+        self._journal = Journal(metrics)
         self._clock = clock
-        self._charging: dict[str, asyncio.Task[None]] = {}
+        self.raises = Raises(store, clock)
 
-    async def check(self, descriptors: Sequence[Entries]) -> Decision:
-        """Raises StoreAway."""
-        policy = self._policy()
-        budgets = [policy.match(entries) for entries in descriptors]
-        known = {budget.entries: balance for budget, balance in await self._balances([each for each in budgets if each])}
-        return Decision(tuple(known[each.entries] if each else None for each in budgets), self._admits_uncovered)
+    async def check(self, call: Call, request_id: str | None = None, max_tokens: int | None = None) -> Decision:
+        """Raises StoreAway, unless it fails open."""
+        rules, dimensions = self._rules(), call.dimensions
+        applying = self._applying(rules, call)
+        estimate = self._estimates.estimate(dimensions, max_tokens)
+        costs = [_cost(rules, each.budget, estimate, dimensions) for each in applying]
+        if any(cost is None and each.budget.action is Action.BLOCK for each, cost in zip(applying, costs, strict=True)):
+            return self._refused(Decision(refusal=Refusal.UNPRICED, model=dimensions.get("model")), call)
+        if not applying and not (self._behaviour.admits_uncovered or rules.policy.exempts(call)):
+            return self._refused(Decision(refusal=Refusal.UNCOVERED), call)
+        holds = [Hold(each.budget, self._capped(each.budget, cost or 0)) for each, cost in zip(applying, costs, strict=True)]
+        call_id, now = _call_id(call, request_id), self._clock()
+        deadline = now + self._behaviour.reservation_life
+        try:
+            reserved = await self._store.reserve(call_id, holds, now, deadline, _note(dimensions, estimate))
+        except StoreAway as error:
+            if not self._behaviour.fails_open:
+                self._charging.give_back(call_id)
+                raise
+            self._journal.waved_through(call, request_id, error)
+            return Decision()
+        tallies = zip(applying, reserved.tallies, strict=True)
+        balances = tuple(Balance.of(each.budget, tally, now) for each, tally in tallies)
+        decision = Decision(balances, tuple(each.descriptor for each in applying))
+        if not reserved.admitted:
+            spent = any(balance.spent for balance in decision.blocking)
+            return self._refused(Decision(balances, decision.found_by, Refusal.SPENT if spent else Refusal.RESERVED), call)
+        self._journal.admitted(decision, [cost is None for cost in costs], call)
+        return decision
 
-    async def charge(self, costs: Sequence[tuple[Entries, int]], request_id: str | None = None) -> None:
-        """Add what a call used. A request's id makes it count once, however often the gateway repeats the charge.
+    async def charge(self, call: Call, usages: Sequence[Usage], request_id: str | None = None) -> None:
+        """Count what a call used; a usage for each descriptor. A request's id makes it count once, however often repeated.
 
-        While the store is away it tries again for `charge_patience` seconds, also when the caller has given up waiting;
-        a repeated charge joins the one under way. Raises StoreAway after that, and logs what was lost.
+        Raises StoreAway once its patience has ended.
         """
-        charge_id = request_id or str(uuid.uuid4())
-        task = self._charging.get(charge_id)
-        if task is None:
-            task = self._charging[charge_id] = asyncio.create_task(self._charge(costs, charge_id))
-            task.add_done_callback(lambda _: self._charging.pop(charge_id, None))
-        await asyncio.shield(task)
+        rules, dimensions = self._rules(), call.dimensions
+        amounts: dict[Budget, int] = {}
+        for each in self._applying(rules, call):
+            cost = _cost(rules, each.budget, usages[each.descriptor], dimensions)
+            if cost is None:
+                self._journal.unpriced(each.budget, dimensions)
+            amounts[each.budget] = cost or 0
+        usage = usages[0]
+        self._estimates.learn(dimensions, usage)
+        call_id = _call_id(call, request_id)
+        now = self._clock()
+        if await self._charging.charge(call_id, amounts, now):
+            self._journal.charged(call_id.value, dimensions, usage, _picodollars(rules, usage, dimensions), amounts)
+
+    async def ended(self, call: Call, status: int, request_id: str | None) -> None:
+        """A call that used nothing that the gateway could read: its LLM failed, or its caller hung up. Raises StoreAway."""
+        if request_id is None:
+            return
+        failed = status >= 400
+        end = self._store.release if failed else self._store.commit
+        note = await end(CallId(request_id))
+        if note is not None:
+            self._journal.ended(request_id, status, failed, note)
+
+    async def expire(self) -> None:
+        """End the reservations whose charge has not come in time. Raises StoreAway."""
+        for lapsed in await self._store.expire(self._clock()):
+            self._journal.expired(lapsed)
 
     async def drain(self) -> None:
         """Wait for the charges that are under way."""
-        await asyncio.gather(*self._charging.values(), return_exceptions=True)
+        await self._charging.drain()
 
-    async def status(self) -> list[Balance]:
-        """Every budget that the policy spells out, and every other one that has been charged. Raises StoreAway."""
-        policy = self._policy()
-        budgets = {budget.entries: budget for budget in policy.fixed_budgets()}
-        for entries in await self._store.charged_entries():
-            budget = policy.match(entries)
-            if budget:
-                budgets.setdefault(entries, budget)
-        balances = [balance for _, balance in await self._balances(list(budgets.values()))]
-        return sorted(balances, key=lambda balance: (tuple(balance.budget.subject.items()), balance.reset_at))
+    def _applying(self, rules: Rules, call: Call) -> Sequence[Applying]:
+        applying = rules.policy.applying(call)
+        if not self.raises.any:
+            return applying
+        return [Applying(self.raises.applied(each.budget), each.descriptor) for each in applying]
 
-    async def reset(self, key: str, value: str) -> list[Balance]:
-        """Empty every budget whose subject has this value for this key; the budgets as they were. Raises StoreAway."""
-        budgets = [each.budget for each in await self.status() if each.budget.subject.get(key) == value]
-        now = self._clock()
-        taken = await self._store.take([self._store.counter(budget, now) for budget in budgets])
-        return [_balance(budget, used, now) for budget, used in zip(budgets, taken, strict=True)]
+    def _capped(self, budget: Budget, cost: int) -> int:
+        return min(cost, max(1, budget.limit // self._behaviour.burst))
 
-    async def _balances(self, budgets: Sequence[Budget]) -> list[tuple[Budget, Balance]]:
-        now = self._clock()
-        used = await self._store.used([self._store.counter(budget, now) for budget in budgets])
-        return [(budget, _balance(budget, spent, now)) for budget, spent in zip(budgets, used, strict=True)]
-
-    async def _charge(self, costs: Sequence[tuple[Entries, int]], charge_id: str) -> None:
-        amounts: dict[Counter, int] = {}
-        named: dict[str, int] = {}
-        now, policy = self._clock(), self._policy()
-        for entries, tokens in costs:
-            budget = policy.match(entries)
-            if budget:
-                counter = self._store.counter(budget, now)
-                amounts[counter] = amounts.get(counter, 0) + tokens
-                named[budget.id] = amounts[counter]
-        if not amounts:
-            return
-        try:
-            await self._until_store_answers(charge_id, amounts)
-        except StoreAway as error:
-            log.error("charge lost: request=%s tokens=%s: the store cannot be used (%s)", charge_id, named, error)
-            raise
-        log.info("charged: request=%s tokens=%s", charge_id, named)
-
-    async def _until_store_answers(self, charge_id: str, amounts: dict[Counter, int]) -> None:
-        patience = AsyncRetrying(
-            retry=retry_if_exception_type(StoreAway),
-            stop=stop_after_delay(self._charge_patience),
-            wait=wait_random_exponential(multiplier=0.05, max=1),
-            reraise=True,
-        )
-        async for attempt in patience:
-            with attempt:
-                await self._store.charge(charge_id, amounts)
+    def _refused(self, decision: Decision, call: Call) -> Decision:
+        self._journal.refused(decision, call)
+        return decision
 
 
-def _balance(budget: Budget, used: int, now: float) -> Balance:
-    window = window_at(budget.unit, now)
-    return Balance(budget, used, window.seconds_left(now), window.end)
+def _cost(rules: Rules, budget: Budget, usage: Usage, dimensions: Mapping[str, str]) -> int | None:
+    """In what the budget counts; None where the model has no price."""
+    return usage.tokens if budget.measure is Measure.TOKENS else _picodollars(rules, usage, dimensions)
+
+
+def _picodollars(rules: Rules, usage: Usage, dimensions: Mapping[str, str]) -> int | None:
+    cost, model = usage.picodollars, dimensions.get("model")
+    if cost is None and model:
+        cost = rules.prices.cost(model, usage, dimensions.get("provider"))
+    return cost if cost is None else min(cost, MOST_COST)
+
+
+def _call_id(call: Call, request_id: str | None) -> CallId:
+    """Without the gateway's id, calls that ask alike stand in one lane, and a charge goes to the oldest of them."""
+    if request_id:
+        return CallId(request_id)
+    return CallId(str(uuid.uuid4()), json.dumps(call.descriptors, ensure_ascii=False))
+
+
+def _note(dimensions: Mapping[str, str], estimate: Usage) -> str:
+    return json.dumps({"dimensions": dict(dimensions), "input": estimate.input, "output": estimate.output}, ensure_ascii=False)

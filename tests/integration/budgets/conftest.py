@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,26 @@ from runner.valkey import embedded_valkey
 from tests.integration.budgets.stores import RunningValkey
 
 
-@pytest.fixture
-async def valkey(tmp_path: Path) -> AsyncIterator[RunningValkey]:
+@asynccontextmanager
+async def running_valkey(folder: Path) -> AsyncIterator[RunningValkey]:
     """A real Valkey that a supervisor restarts when it is killed."""
     lines: list[str] = []
     with Ports() as ports:
-        embedded = embedded_valkey(tmp_path / "valkey", ports.take())
+        embedded = embedded_valkey(folder / "valkey", ports.take())
         async with Supervisor(lambda name, line: lines.append(line), lines.append) as supervisor:
             await supervisor.start(embedded.program)
             yield RunningValkey(embedded.url, supervisor)
+
+
+@pytest.fixture
+async def valkey(tmp_path: Path) -> AsyncIterator[RunningValkey]:
+    """One to hurt."""
+    async with running_valkey(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+async def shared_valkey(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningValkey]:
+    """One that every test may use under a domain of its own, and none may hurt."""
+    async with running_valkey(tmp_path_factory.mktemp("shared")) as running:
+        yield running

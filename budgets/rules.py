@@ -1,0 +1,26 @@
+"""All that is in force together: the budgets, the prices and the virtual keys of one set of policy documents."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from budgets.matching.policy import Policy
+from budgets.pricing.prices import Prices
+from budgets.virtual_keys.keys import KeyRing
+
+
+@dataclass(frozen=True)
+class Rules:
+    policy: Policy
+    prices: Prices
+    keys: KeyRing
+
+    @classmethod
+    def read(cls, path: Path, domain: str | None = None) -> "Rules":
+        """Of a file or a folder. Raises PolicyError."""
+        policy = Policy.read(path, domain)
+        documents = policy.documents
+        return cls(policy, Prices(documents.catalogs), KeyRing.from_documents(documents.secrets, documents.key_source))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return (*self.policy.warnings, *self.prices.warnings, *self.keys.warnings)
