@@ -1,1 +1,1 @@
-"""The gateway on one machine: stock Envoy, its configuration rendered from one template and the budget policy."""
+"""The gateway on one machine: stock Envoy, its configuration rendered from one template."""

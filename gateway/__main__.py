@@ -8,7 +8,6 @@ from gateway.config import Settings
 from gateway.envoy import find_envoy
 from gateway.render import render
 from service.environment import parser_for, read_environment
-from service.rate_limit_config import PolicyError
 
 OPTIONS = (
     # Several Envoys may run side by side.
@@ -26,10 +25,7 @@ def main() -> None:
     parser.add_argument("--print", action="store_true", help="print Envoy's configuration and stop")
     arguments = parser.parse_args()
     settings = read_environment(Settings)
-    try:
-        configuration = render(settings)
-    except PolicyError as error:
-        raise SystemExit(f"The budget policy cannot be used. {error}") from None
+    configuration = render(settings)
     if arguments.print:
         print(configuration)
         return

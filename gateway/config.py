@@ -1,12 +1,15 @@
 """The gateway's environment."""
 
-from pathlib import Path
+import re
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from gateway.asks import RESERVED
 from service.environment import ProgramFile
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def _address(text: str) -> str:
@@ -16,19 +19,41 @@ def _address(text: str) -> str:
     return text
 
 
+def _dimensions(text: str) -> str:
+    names = _split(text)
+    for name in names:
+        if _NAME.fullmatch(name) is None:
+            raise ValueError(f"{name!r} is not a dimension: write lower-case letters, digits and '_', a letter first")
+        if name in RESERVED:
+            raise ValueError(f"{name!r} has a meaning of its own; leave it out")
+        if names.count(name) > 1:
+            raise ValueError(f"{name!r} stands there twice")
+    return text
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(","))
+
+
 Address = Annotated[str, AfterValidator(_address)]
+Dimensions = Annotated[str, AfterValidator(_dimensions)]
 
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="GATEWAY_", env_ignore_empty=True, frozen=True)
 
-    policy: Path = Field(description="It names the RateLimitConfig file whose rateLimits say what to ask the budget service.")
     host: str = Field("127.0.0.1", description="The address that the gateway listens on.")
     port: int = Field(8090, ge=1, le=65535, description="The port that agents call.")
     admin_port: int = Field(8091, ge=1, le=65535, description="Envoy's own port, for its statistics.")
     llm: Address = Field("127.0.0.1:8201", description="Where the LLM listens.")
     jwt_issuer: Address = Field("127.0.0.1:8202", description="Where the JWT issuer serves its keys.")
     budgets: Address = Field("127.0.0.1:8083", description="Where the budget service serves the rate-limit API.")
+    balance: Address = Field("127.0.0.1:8086", description="Where the budget service answers callers.")
+    dimensions: Dimensions = Field(
+        "group,tier,tenant_id",
+        description="What a budget may go by beside team, user, virtual key and model, separated by commas: claims of a "
+        "token, or fields of a virtual key's metadata.",
+    )
     issuer: str = Field("agentic-budgets", description="The `iss` that a token must have.")
     audience: str = Field("mock-llm", description="The `aud` that a token must have.")
     domain: str = Field("agentic-budgets", description="The rate-limit domain; the budget service must serve the same.")
@@ -37,3 +62,7 @@ class Settings(BaseSettings):
     envoy_bin: ProgramFile | None = Field(
         None, validation_alias="ENVOY_BIN", description="It names the Envoy to run in place of the one from the wheel."
     )
+
+    @property
+    def dimension_names(self) -> tuple[str, ...]:
+        return _split(self.dimensions)

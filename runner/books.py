@@ -27,7 +27,7 @@ class Account:
 
 
 class Books:
-    """Compares the two for every budget whose subject is a team. Use it with `async with`."""
+    """Compares the two for every budget of a team's tokens; of others the ledger knows nothing. Use it with `async with`."""
 
     def __init__(self, budgets: str, mock_llm: str) -> None:
         self._budgets = budgets
@@ -56,6 +56,7 @@ class Books:
                 ledger=ledger[budget["subject"]["team"]],
             )
             for budget in budgets
+            if _is_of_a_teams_tokens(budget)
         ]
 
     async def settled(self, within: float = 10) -> list[Account]:
@@ -77,12 +78,17 @@ class Books:
     async def reset(self, team: str) -> None:
         answer = await self._http.post(f"{self._budgets}/v1/budgets/reset", json={"team": team})
         answer.raise_for_status()
-        self._forgiven.update({budget["id"]: budget["used"] for budget in answer.json()["reset"]})
+        emptied = filter(_is_of_a_teams_tokens, answer.json()["reset"])
+        self._forgiven.update({budget["id"]: budget["used"] for budget in emptied})
 
     async def _get(self, url: str) -> Any:
         answer = await self._http.get(url)
         answer.raise_for_status()
         return answer.json()
+
+
+def _is_of_a_teams_tokens(budget: dict[str, Any]) -> bool:
+    return bool(budget["unit"] == "tokens" and budget["subject"].keys() == {"team"})
 
 
 def books_table(accounts: list[Account]) -> Table:

@@ -12,13 +12,13 @@ from runner.errors import ProgramError
 from runner.lock import AlreadyRunningError
 from runner.operate import operate
 from runner.play import play
+from runner.policy_check import WrongPolicyError
 from runner.ports import NoPortError
 from runner.up import up
 from service.environment import read_environment
-from service.rate_limit_config import PolicyError
 from service.teams import TeamsError
 
-SAYS_IT_ALL = (AlreadyRunningError, NoPortError, NoSuchAgentError, NoSystemError, ProgramError, TeamsError)
+SAYS_IT_ALL = (AlreadyRunningError, NoPortError, NoSuchAgentError, NoSystemError, ProgramError, TeamsError, WrongPolicyError)
 
 
 def main() -> None:
@@ -26,8 +26,6 @@ def main() -> None:
         sys.exit(_run(_parser().parse_args()))
     except SAYS_IT_ALL as error:
         raise SystemExit(str(error)) from None
-    except PolicyError as error:
-        raise SystemExit(f"The budget policy cannot be used. {error}") from None
     except OSError as error:
         what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         raise SystemExit(f"{what}. Name a place that this user may write to: --state for `up`, TMPDIR for `demo`.") from None
@@ -47,6 +45,8 @@ def _run(asked: argparse.Namespace) -> int:
             return operate(asked.state, "status")
         case "reset":
             return operate(asked.state, "reset", asked.team)
+        case "raise":
+            return operate(asked.state, "raise", asked.budget, asked.limit, "--windows", str(asked.windows))
     return 0
 
 
@@ -64,4 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("status", help="what every team of the running system has used", parents=[state])
     resetting = commands.add_parser("reset", help="empty the budgets of a team of the running system", parents=[state])
     resetting.add_argument("team", help="for example dba")
+    raising = commands.add_parser("raise", help="give a budget of the running system another limit", parents=[state])
+    raising.add_argument("budget", help="for example team-token-budget/dba/hour")
+    raising.add_argument("limit", help="in tokens, or in dollars for a budget in dollars")
+    raising.add_argument("--windows", type=int, default=1, help="for how many windows, with the one that runs; default: 1")
     return parser

@@ -20,9 +20,15 @@ class Settings(BaseSettings):
         None, description="It names an Envoy of your own, in place of the one from the wheel."
     )
     policy: Path = Field(
-        PROJECT / "policy" / "team-token-budget.yaml",
+        PROJECT / "policy" / "budgets",
         validation_alias="BUDGETS_POLICY",
-        description="It names the RateLimitConfig file with the budgets.",
+        description="It names the file or the folder with the budgets.",
+    )
+    domain: str = Field(
+        "agentic-budgets",
+        min_length=1,
+        validation_alias="BUDGETS_DOMAIN",
+        description="It is the rate-limit domain: of the gateway, of the budget service, and of plain ratelimit files.",
     )
     teams: Path = Field(
         PROJECT / "policy" / "teams.yaml", validation_alias="TEAMS", description="It names the file with the team list."

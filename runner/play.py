@@ -24,7 +24,7 @@ from runner.up import stop_on_signals
 
 
 async def play(settings: Settings, seed: int | None) -> bool:
-    """Whether the story went as told and the books balance. Raises NoPortError, PolicyError and TeamsError."""
+    """Whether the story went as told and the books balance. Raises NoPortError, WrongPolicyError and TeamsError."""
     console = terminal.console()
     began = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="agentic-budgets-demo-"))
@@ -47,8 +47,9 @@ async def play(settings: Settings, seed: int | None) -> bool:
 
 async def _play(folder: Path, settings: Settings, seed: int | None, console: Console) -> bool:
     with (folder / "demo.log").open("w", encoding="utf-8") as log, Ports() as ports:
-        # A store of the user's own may hold counters in earnest: the demo's have a domain to themselves.
-        system = System(folder, settings, ports, domain=folder.name, seed=seed)
+        # A store of the user's own may hold counters in earnest: there the demo's have a domain to themselves.
+        domain = folder.name if settings.budgets_store else None
+        system = System(folder, settings, ports, domain=domain, seed=seed)
         async with Supervisor(
             lambda name, line: print(f"{name} | {line}", file=log, flush=True),
             lambda line: console.print(f"runner: {line}", markup=False, highlight=False),

@@ -35,8 +35,8 @@ class Programs:
 
     @property
     def policy_in_force(self) -> Path:
-        """The last good policy, which the budget service keeps there; what comes back after an edit goes on from it."""
-        return self.folder / "policy-in-force.yaml"
+        """A folder: the last good policy, which the budget service keeps there and goes on from after a bad edit."""
+        return self.folder / "policy-in-force"
 
     def token_file(self, subject: str) -> Path:
         """Of a team or a user; it is there once the issuer is healthy."""
@@ -74,6 +74,7 @@ class Programs:
             BUDGETS_IN_FORCE=os.fspath(self.policy_in_force),
             BUDGETS_GRPC_PORT=self._port("budgets"),
             BUDGETS_HTTP_PORT=self._port("budgets-http"),
+            BUDGETS_BALANCE_PORT=self._port("budgets-callers"),
         )
 
     def gateway(self) -> Program:
@@ -83,12 +84,12 @@ class Programs:
             "gateway",
             http_ok(f"{self.addresses.gateway}/healthz"),
             GATEWAY_DOMAIN=self.domain,
-            GATEWAY_POLICY=os.fspath(self.policy_in_force),
             GATEWAY_PORT=self._port("gateway"),
             GATEWAY_ADMIN_PORT=self._port("gateway-admin"),
             GATEWAY_LLM=f"127.0.0.1:{self._port('mock-llm')}",
             GATEWAY_JWT_ISSUER=f"127.0.0.1:{self._port('jwt-issuer')}",
             GATEWAY_BUDGETS=f"127.0.0.1:{self._port('budgets')}",
+            GATEWAY_BALANCE=f"127.0.0.1:{self._port('budgets-callers')}",
             **envoy,
         )
 

@@ -11,22 +11,22 @@ from pathlib import Path
 from runner.addresses import Addresses
 from runner.config import Settings
 from runner.errors import StartError
+from runner.policy_check import refuse_wrong_policy
 from runner.ports import Ports
 from runner.programs import Programs, agent_name
 from runner.supervisor import Supervisor
 from runner.valkey import embedded_valkey
-from service.rate_limit_config import read_documents
 from service.teams import Team, read_teams
 
 _DEFAULT_PORTS = {"gateway": 8090, "gateway-admin": 8091, "valkey": 8085, "mock-llm": 8201, "jwt-issuer": 8202}
-_DEFAULT_PORTS |= {"budgets": 8083, "budgets-http": 8084}
+_DEFAULT_PORTS |= {"budgets": 8083, "budgets-http": 8084, "budgets-callers": 8086}
 _FIRST_AGENT_PORT = 8101
 
 
 class System:
     """One system on one state folder. Everything it keeps is in there: the key, the tokens and the counters.
 
-    Raises TeamsError for a wrong team list, PolicyError for a wrong policy, and NoPortError where ports have run out.
+    Raises TeamsError for a wrong team list, and NoPortError where ports have run out.
     """
 
     def __init__(
@@ -36,11 +36,10 @@ class System:
         ports: Ports,
         *,
         default_ports: bool = True,
-        domain: str = "agentic-budgets",
+        domain: str | None = None,
         seed: int | None = None,
     ) -> None:
         self.teams: tuple[Team, ...] = read_teams(settings.teams)
-        read_documents(settings.policy)  # a wrong one is named before anything runs, as a wrong team list is
         self._folder = folder
         self._settings = settings
         preferred = _DEFAULT_PORTS | {agent_name(team): _FIRST_AGENT_PORT + n for n, team in enumerate(self.teams)}
@@ -55,21 +54,22 @@ class System:
             budgets=_url(taken["budgets-http"]),
             agents={agent_name(team): _url(taken[agent_name(team)]) for team in self.teams},
         )
-        self.programs = Programs(folder, settings, self.addresses, taken, domain, seed)
+        self.programs = Programs(folder, settings, self.addresses, taken, domain or settings.domain, seed)
 
     async def start(self, supervisor: Supervisor) -> None:
-        """Returns when all of it is healthy; raises what `Supervisor.start` raises."""
+        """Returns when all of it is healthy; raises what `Supervisor.start` raises, and WrongPolicyError before it runs any."""
         await self.start_services(supervisor)
         for team in self.teams:
             await supervisor.start(self.programs.agent(team))
 
     async def start_services(self, supervisor: Supervisor) -> None:
         """All but the agents."""
+        await refuse_wrong_policy(self._settings.policy, self.programs.domain)
         self._folder.mkdir(parents=True, exist_ok=True)
         with suppress(shutil.SameFileError):
             shutil.copyfile(self._settings.teams, self.programs.teams)
         # It serves restarts only: a system that is started anew has to take the policy as it is, or refuse it.
-        self.programs.policy_in_force.unlink(missing_ok=True)
+        shutil.rmtree(self.programs.policy_in_force, ignore_errors=True)
         store = self._settings.budgets_store
         url = store.get_secret_value() if store else await self._start_valkey(supervisor)
         await supervisor.start(self.programs.jwt_issuer())

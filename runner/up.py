@@ -23,7 +23,7 @@ HELLO = """{"messages": [{"role": "user", "content": "Hello."}]}"""
 
 
 async def up(folder: Path, settings: Settings, seed: int | None = None) -> None:
-    """Raises AlreadyRunningError, NoPortError, TeamsError, PolicyError, or ProgramError when the system had to be stopped."""
+    """Raises AlreadyRunningError, NoPortError, TeamsError, WrongPolicyError, or ProgramError where it had to be stopped."""
     with only_one(folder), Ports() as ports:
         addresses.remove(folder)  # what a killed `up` has left says where nobody listens any more
         system = System(folder, settings, ports, seed=seed)
@@ -88,10 +88,17 @@ def _say_where(system: System) -> None:
     caller = team.users[0] if team.users else team.name
     _say(f"call the gateway as {caller} of {team.name}, without an agent:")
     _say(f"  {_curl(at.gateway, system.token_file(caller))}")
+    _say(f"and what {caller} may still spend:")
+    _say(f"  curl {at.gateway}/v1/budget -H {_bearer(system.token_file(caller))}")
     _say(f"talk to one with `make chat AGENT={next(iter(at.agents))}`, stop with Ctrl-C")
 
 
 def _curl(gateway: str, token_file: Path) -> str:
-    """A command to paste. It reads the token from its file, so that neither a log nor a history ever holds it."""
-    bearer = f'"Authorization: Bearer $(cat {shlex.quote(os.fspath(token_file.resolve()))})"'
-    return f"curl {gateway}/v1/chat/completions -H {bearer} -H 'Content-Type: application/json' -d '{HELLO}'"
+    """A command to paste."""
+    content_type = "'Content-Type: application/json'"
+    return f"curl {gateway}/v1/chat/completions -H {_bearer(token_file)} -H {content_type} -d '{HELLO}'"
+
+
+def _bearer(token_file: Path) -> str:
+    """For a command to paste, which reads the token from its file: neither a log nor a history ever holds it."""
+    return f'"Authorization: Bearer $(cat {shlex.quote(os.fspath(token_file.resolve()))})"'

@@ -1,8 +1,12 @@
 """Serve an ASGI application with uvicorn on its fast parts (uvloop, httptools), until SIGTERM or SIGINT."""
 
+import asyncio
+import contextlib
 import errno
 import logging
+import signal
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 import uvicorn
@@ -25,14 +29,39 @@ def listen(host: str, port: int, variable: str) -> socket.socket:
 
 
 def server(app: Any) -> uvicorn.Server:
-    config = uvicorn.Config(
-        app, loop="uvloop", http="httptools", log_config=None, access_log=False, timeout_graceful_shutdown=GRACE
-    )
-    return uvicorn.Server(config)
+    return uvicorn.Server(_config(app))
 
 
 def serve(app: Any, host: str, port: int, variable: str) -> None:
     server(app).run(sockets=[listen(host, port, variable)])
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals alone: uvicorn raises one anew when it has ended, and whoever has work left would not get to it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve_together(*apps: tuple[Any, socket.socket]) -> None:
+    """Several applications, each on its own socket, until SIGTERM or SIGINT. Then all of them end, and this returns."""
+    servers = [_Server(_config(app)) for app, _ in apps]
+
+    def stop() -> None:
+        for each in servers:
+            each.should_exit = True
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    await asyncio.gather(*(each.serve([listening]) for each, (_, listening) in zip(servers, apps, strict=True)))
+
+
+def _config(app: Any) -> uvicorn.Config:
+    return uvicorn.Config(
+        app, loop="uvloop", http="httptools", log_config=None, access_log=False, timeout_graceful_shutdown=GRACE
+    )
 
 
 def _family(host: str) -> socket.AddressFamily:

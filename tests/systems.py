@@ -59,6 +59,7 @@ class Running:
     system: System
     supervisor: Supervisor
     policy_file: Path
+    teams_file: Path
     books: Books
     said: list[str] = field(default_factory=list)
     lines: list[tuple[str, str]] = field(default_factory=list)
@@ -73,31 +74,38 @@ class Running:
         return http.post(f"{self.system.addresses.gateway}/v1/chat/completions", content=content, headers=sent)
 
     async def forwarded(self, http: httpx.AsyncClient) -> int:
-        """How many requests the gateway has sent to the LLM, by Envoy's own count."""
-        stats = await http.get(
-            f"{self.system.addresses.gateway_admin}/stats", params={"filter": "^cluster.llm.upstream_rq_total$"}
-        )
-        return int(stats.text.rsplit(":", 1)[1])
+        return await forwarded(http, self.system.addresses.gateway_admin)
 
     async def account(self, team: str, window: str = "month") -> Account:
         accounts = await self.books.settled()
         return next(each for each in accounts if (each.team, each.window) == (team, window))
 
 
+async def forwarded(http: httpx.AsyncClient, gateway_admin: str) -> int:
+    """How many requests a gateway has sent to the LLM, by Envoy's own count."""
+    stats = await http.get(f"{gateway_admin}/stats", params={"filter": "^cluster.llm.upstream_rq_total$"})
+    return int(stats.text.rsplit(":", 1)[1])
+
+
 @asynccontextmanager
-async def running(folder: Path, *, teams: str, budgets: str, agents: bool = False) -> AsyncIterator[Running]:
-    (folder / "teams.yaml").write_text(teams, encoding="utf-8")
-    policy_file = folder / "policy.yaml"
+async def running(
+    folder: Path, *, teams: str, budgets: str, agents: bool = False, domain: str | None = None, seed: int = 1
+) -> AsyncIterator[Running]:
+    """`budgets` is the text of the one policy document there is at first."""
+    teams_file = folder / "teams.yaml"
+    teams_file.write_text(teams, encoding="utf-8")
+    policy_file = folder / "policy" / "budgets.yaml"
+    policy_file.parent.mkdir()
     policy_file.write_text(budgets, encoding="utf-8")
-    settings = Settings.model_validate({"TEAMS": folder / "teams.yaml", "BUDGETS_POLICY": policy_file})
+    settings = Settings.model_validate({"TEAMS": teams_file, "BUDGETS_POLICY": policy_file.parent})
     said: list[str] = []
     lines: list[tuple[str, str]] = []
     state = folder / "state"
     with Ports() as ports:
-        system = System(state, settings, ports, default_ports=False, seed=1)
+        system = System(state, settings, ports, default_ports=False, domain=domain, seed=seed)
         async with (
             Supervisor(lambda name, line: lines.append((name, line)), said.append) as supervisor,
             Books(system.addresses.budgets, system.addresses.mock_llm) as books,
         ):
             await (system.start(supervisor) if agents else system.start_services(supervisor))
-            yield Running(state, system, supervisor, policy_file, books, said, lines)
+            yield Running(state, system, supervisor, policy_file, teams_file, books, said, lines)

@@ -115,7 +115,7 @@ async def test_two_demos_at_once_both_tell_the_story_to_its_end_and_the_seed_rep
         assert [row[:2] for row in rows] == [("dba", "hour"), ("dba", "day"), ("support", "hour"), ("support", "day")]
         assert {row[-1] for row in rows} == {"0"}
         assert all(int(row[5].replace(",", "")) > 0 for row in rows)
-        assert 4 <= demo.text.count("you to dba-agent: Write me a long essay on") <= 12
+        assert demo.text.count("you to dba-agent: Write me a long essay on") == 4  # with this seed
     assert BOOKS.findall(first.text) == BOOKS.findall(second.text)
 
 
@@ -287,13 +287,13 @@ async def test_a_state_folder_that_is_a_file_is_said_in_a_sentence(tmp_path: Pat
 
 
 async def test_a_policy_from_an_earlier_run_does_not_start_a_system_with_a_bad_one(tmp_path: Path) -> None:
-    good = (PROJECT / "policy" / "team-token-budget.yaml").read_text()
+    good = (PROJECT / "policy" / "budgets" / "team-token-budget.yaml").read_text()
     bad = tmp_path / "bad.yaml"
-    # Well-formed, but the gateway would not ask for the budgets of a day.
+    # Well-formed, but no entry of its rateLimits asks for the budgets of a day.
     bad.write_text(good.replace("descriptorValue: day", "descriptorValue: week"))
     state = tmp_path / "state"
-    state.mkdir()
-    (state / "policy-in-force.yaml").write_text(good)
+    (state / "policy-in-force").mkdir(parents=True)
+    (state / "policy-in-force" / "team-token-budget.yaml").write_text(good)
     async with command("up", "--state", os.fspath(state), BUDGETS_POLICY=os.fspath(bad)) as system:
         assert await system.end() == 1
     assert "no entry of spec.raw.rateLimits asks for" in system.text

@@ -126,7 +126,7 @@ async def test_a_killed_issuer_comes_back_with_the_same_key(system: Running, htt
 
 
 async def test_what_dies_after_a_bad_edit_comes_back_as_it_was(system: Running, http: httpx.AsyncClient) -> None:
-    edited = (system.policy_file, system.policy_file.with_name("teams.yaml"))
+    edited = (system.policy_file, system.teams_file)
     before = {file: file.read_text() for file in edited}
     for file in edited:
         file.write_text("nonsense: [")

@@ -37,7 +37,7 @@ async def test_a_third_team_is_a_dozen_lines_at_most_and_has_an_agent_and_a_budg
     team, budget = blocks()
     assert len(team.splitlines()) + len(budget) <= 12
     teams = (PROJECT / "policy" / "teams.yaml").read_text(encoding="utf-8") + team
-    policy = beside_the_others((PROJECT / "policy" / "team-token-budget.yaml").read_text(encoding="utf-8"), budget)
+    policy = beside_the_others((PROJECT / "policy" / "budgets" / "team-token-budget.yaml").read_text(encoding="utf-8"), budget)
     async with running(tmp_path, teams=teams, budgets=policy, agents=True) as system:
         async with Agent(system.system.addresses.agents["sales-agent"]) as agent:
             assert (await agent.ask("What does it cost?")).completed

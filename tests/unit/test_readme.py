@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from budgets.answers import body
-from budgets.engine import Balance, Decision
-from budgets.policy import Budget
-from service.rate_limit_config import Unit
+from budgets.budget import Budget, Measure
+from budgets.decision import Balance, Decision, Refusal
+from budgets.windows import FixedWindow, Unit
 
 PROJECT = Path(__file__).parents[2]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -16,9 +16,11 @@ README = (PROJECT / "README.md").read_text(encoding="utf-8")
 
 def test_the_refusal_is_the_one_that_the_service_sends() -> None:
     (shown,) = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
-    budget = Budget("team-token-budget/dba/hour", (("team", "dba"),), {"team": "dba"}, 5_000, Unit.HOUR)
+    name = "team-token-budget/dba/hour"
+    budget = Budget(name, name, name, {"team": "dba"}, 5_000, Measure.TOKENS, FixedWindow(Unit.HOUR))
     reset_at = int(datetime(2026, 11, 21, 15, tzinfo=UTC).timestamp())
-    assert json.loads(shown) == json.loads(body(Decision((Balance(budget, 5_012, 1_234, reset_at),), False), ()))
+    balance = Balance(budget, used=5_012, reserved=0, reset_at=reset_at, reset_in=1_234)
+    assert json.loads(shown) == json.loads(body(Decision((balance,), (0,), Refusal.SPENT), ()))
 
 
 def test_every_make_target_is_there() -> None:

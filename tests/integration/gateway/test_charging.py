@@ -136,8 +136,11 @@ async def test_the_call_that_crosses_completes_and_the_next_is_refused_with_the_
         "unit": "tokens",
         "limit": 1,
         "used": used,
+        "reserved": 0,
         "remaining": 0,
         "window": "month",
+        "alignment": "calendar",
+        "action": "block",
         "reset_at": None,
         "retryable": False,
     }

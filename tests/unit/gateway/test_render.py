@@ -7,126 +7,149 @@ import yaml
 from gateway.config import Settings
 from gateway.render import render
 from service.environment import read_environment
-from service.rate_limit_config import PolicyError
 
-POLICY = """\
-apiVersion: ratelimit.solo.io/v1alpha1
-kind: RateLimitConfig
-metadata: {name: odd}
-spec:
-  raw:
-    descriptors:
-      - {key: team, value: dba, rateLimit: {requestsPerUnit: 1, unit: HOUR}}
-    rateLimits:
-      - actions:
-          - genericKey: {descriptorValue: "${port}: {a}, 'b' \\"c\\""}
-          - requestHeaders: {descriptorKey: team, headerName: X-Team-ID}
-        type: TOKEN
-"""
+CALL = [
+    {"generic_key": {"descriptor_key": "describes", "descriptor_value": "call"}},
+    *(
+        {"request_headers": {"descriptor_key": key, "header_name": header, "skip_if_absent": True}}
+        for key, header in {
+            "team": "x-team-id",
+            "user": "x-user-id",
+            "virtualKey": "x-virtual-key",
+            "cost_center": "x-dimension-cost_center",
+        }.items()
+    ),
+]
+REQUEST = {"request_headers": {"descriptor_key": "request_id", "header_name": "x-request-id", "skip_if_absent": True}}
 
 
-def settings(monkeypatch: pytest.MonkeyPatch, folder: Path, policy: str = POLICY, **environment: str) -> Settings:
-    file = folder / "policy.yaml"
-    file.write_text(policy, encoding="utf-8")
-    for name, value in {"GATEWAY_POLICY": str(file), **environment}.items():
+def read_from_body(key: str, field: str) -> dict[str, Any]:
+    place = {"key": "llm", "path": [{"key": field}]}
+    return {"metadata": {"descriptor_key": key, "metadata_key": place, "source": "DYNAMIC", "skip_if_absent": True}}
+
+
+def told(key: str, value: str) -> dict[str, Any]:
+    return {"generic_key": {"descriptor_key": key, "descriptor_value": value}}
+
+
+def rendered(monkeypatch: pytest.MonkeyPatch, **environment: str) -> str:
+    for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    return read_environment(Settings)
+    return render(read_environment(Settings))
+
+
+def manager(configuration: str) -> Any:
+    (listener,) = yaml.safe_load(configuration)["static_resources"]["listeners"]
+    return listener["filter_chains"][0]["filters"][0]["typed_config"]
 
 
 def filters(configuration: str) -> dict[str, Any]:
-    (listener,) = yaml.safe_load(configuration)["static_resources"]["listeners"]
-    chain = listener["filter_chains"][0]["filters"][0]["typed_config"]["http_filters"]
-    return {each["name"]: each["typed_config"] for each in chain}
-
-
-def test_each_asked_descriptor_is_one_check_and_two_charges_tied_to_the_request(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    policy = (
-        POLICY.replace("genericKey: {descriptorValue", "genericKey: {descriptorKey: window, descriptorValue")
-        .replace("${port}: {a}, 'b' \\\"c\\\"", "hour")
-        .replace("- {key: team, value: dba, rate", "- {key: window, value: hour, descriptors: [], rate")
-    )
-    parts = filters(render(settings(monkeypatch, tmp_path, policy)))
-    window = {"generic_key": {"descriptor_key": "window", "descriptor_value": "hour"}}
-    team = {"request_headers": {"header_name": "X-Team-ID", "descriptor_key": "team"}}
-    request = {"request_headers": {"header_name": "x-request-id", "descriptor_key": "request_id"}}
-    assert parts["check"]["rate_limits"] == [{"actions": [window, team], "hits_addend": {"number": 0}}]
-    assert parts["charge"]["rate_limits"] == [
-        {
-            "actions": [window, team, request],
-            "hits_addend": {"format": f"%DYNAMIC_METADATA(llm:{kind})%"},
-            "apply_on_stream_done": True,
-        }
-        for kind in ("input", "output")
-    ] + [
-        {
-            "actions": [
-                {"generic_key": {"descriptor_key": "response_status", "descriptor_value": "of the call"}},
-                {"request_headers": {"header_name": "x-team-id", "descriptor_key": "team"}},
-                request,
-            ],
-            "hits_addend": {"format": "%RESPONSE_CODE%"},
-            "apply_on_stream_done": True,
-        }
-    ]
-
-
-def test_no_value_of_the_policy_can_become_structure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (check,) = filters(render(settings(monkeypatch, tmp_path)))["check"]["rate_limits"]
-    assert check["actions"][0] == {
-        "generic_key": {"descriptor_key": "generic_key", "descriptor_value": "${port}: {a}, 'b' \"c\""}
+    return {
+        each["name"].removeprefix("envoy.filters.http."): each["typed_config"]
+        for each in manager(configuration)["http_filters"]
     }
 
 
-def test_the_environment_reaches_envoy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    rendered = render(settings(monkeypatch, tmp_path, GATEWAY_PORT="9999", GATEWAY_LLM="llm.svc:8080", GATEWAY_AUDIENCE="a: b"))
-    clusters = {each["name"]: each["load_assignment"] for each in yaml.safe_load(rendered)["static_resources"]["clusters"]}
-    address = clusters["llm"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"]["socket_address"]
-    assert address == {"address": "llm.svc", "port_value": 8080}
-    listener = yaml.safe_load(rendered)["static_resources"]["listeners"][0]["address"]["socket_address"]
-    assert listener == {"address": "127.0.0.1", "port_value": 9999}
-    assert filters(rendered)["envoy.filters.http.jwt_authn"]["providers"]["issuer"]["audiences"] == ["a: b"]
+def test_a_call_is_one_check_and_a_charge_for_each_figure_and_the_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = filters(rendered(monkeypatch, GATEWAY_DIMENSIONS="cost_center"))
+    call = [*CALL, read_from_body("model", "asked_model"), REQUEST]
+    assert parts["check"]["rate_limits"] == [
+        {"actions": [*call, read_from_body("max_tokens", "max_tokens")], "hits_addend": {"number": 0}}
+    ]
+    assert parts["charge"]["rate_limits"] == [
+        {"actions": [*call, what], "hits_addend": {"format": figure}, "apply_on_stream_done": True}
+        for what, figure in (
+            (told("usage", "input"), "%DYNAMIC_METADATA(llm:input)%"),
+            (told("usage", "output"), "%DYNAMIC_METADATA(llm:output)%"),
+            (told("usage", "cached"), "%DYNAMIC_METADATA(llm:cached)%"),
+            (told("response_status", "of the call"), "%RESPONSE_CODE%"),
+        )
+    ]
 
 
-def test_the_story_of_a_request_is_in_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The check must follow the token (who is it?) and the reading of the body (is it something we can charge for?)."""
-    names = list(filters(render(settings(monkeypatch, tmp_path))))
-    order = ["jwt_authn", "rbac", "json_to_metadata", "sse_to_metadata", "lua", "check", "charge", "router"]
-    assert [name.removeprefix("envoy.filters.http.") for name in names if not name.endswith("health_check")] == order
+def test_each_dimension_is_a_claim_a_header_and_a_field_of_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    configuration = rendered(monkeypatch, GATEWAY_DIMENSIONS="group, cost_center")
+    assert filters(configuration)["jwt_authn"]["providers"]["issuer"]["claim_to_headers"] == [
+        {"header_name": "x-team-id", "claim_name": "team"},
+        {"header_name": "x-user-id", "claim_name": "sub"},
+        {"header_name": "x-dimension-group", "claim_name": "group"},
+        {"header_name": "x-dimension-cost_center", "claim_name": "cost_center"},
+    ]
+    logged = manager(configuration)["access_log"][0]["typed_config"]["log_format"]["json_format"]
+    assert logged["dimensions"] == {
+        "group": "%DYNAMIC_METADATA(caller:group)%",
+        "cost_center": "%DYNAMIC_METADATA(caller:cost_center)%",
+    }
+    told_to_log = [rule["header"] for rule in filters(configuration)["header_to_metadata"]["request_rules"]]
+    assert told_to_log == ["x-team-id", "x-user-id", "x-virtual-key", "x-dimension-group", "x-dimension-cost_center"]
 
 
-def test_a_compressed_answer_is_never_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (listener,) = yaml.safe_load(render(settings(monkeypatch, tmp_path)))["static_resources"]["listeners"]
-    routes = listener["filter_chains"][0]["filters"][0]["typed_config"]["route_config"]["virtual_hosts"][0]
-    assert routes["request_headers_to_remove"] == ["accept-encoding"]
+def test_the_dimensions_are_those_of_the_guides_where_none_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_DIMENSIONS", "")
+    assert read_environment(Settings).dimension_names == ("group", "tier", "tenant_id")
 
 
-def test_a_policy_that_asks_for_nothing_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    silent = POLICY[: POLICY.index("    rateLimits:")]
-    with pytest.raises(PolicyError, match=r"policy\.yaml: spec\.raw\.rateLimits: is empty"):
-        render(settings(monkeypatch, tmp_path, silent))
+@pytest.mark.parametrize(
+    ("dimensions", "reason"),
+    [
+        ("Group", "'Group' is not a dimension"),
+        ("group,", "'' is not a dimension"),
+        ("cost-center", "'cost-center' is not a dimension"),
+        ("group,2nd", "'2nd' is not a dimension"),
+        ("a:b", "'a:b' is not a dimension"),
+        *((name, f"'{name}' has a meaning of its own") for name in ("team", "user", "user_id", "model", "usage", "describes")),
+        ("group,tier,group", "'group' stands there twice"),
+    ],
+)
+def test_a_wrong_dimension_is_named(monkeypatch: pytest.MonkeyPatch, dimensions: str, reason: str) -> None:
+    with pytest.raises(SystemExit, match=f"^GATEWAY_DIMENSIONS is wrong: {reason}"):
+        rendered(monkeypatch, GATEWAY_DIMENSIONS=dimensions)
 
 
+def test_the_environment_reaches_envoy(monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = {"GATEWAY_PORT": "9999", "GATEWAY_LLM": "llm.svc:8080", "GATEWAY_BALANCE": "budgets.svc:81"}
+    configuration = rendered(monkeypatch, **environment, GATEWAY_AUDIENCE="a: b", GATEWAY_ISSUER="it's ${port}")
+    resources = yaml.safe_load(configuration)["static_resources"]
+    addresses = {each["name"]: each["load_assignment"]["endpoints"][0]["lb_endpoints"][0] for each in resources["clusters"]}
+    for cluster, host, port in (("llm", "llm.svc", 8080), ("budgets-callers", "budgets.svc", 81)):
+        assert addresses[cluster]["endpoint"]["address"]["socket_address"] == {"address": host, "port_value": port}
+    assert resources["listeners"][0]["address"]["socket_address"] == {"address": "127.0.0.1", "port_value": 9999}
+    parts = filters(configuration)
+    provider = parts["jwt_authn"]["providers"]["issuer"]
+    assert (provider["audiences"], provider["issuer"]) == (["a: b"], "it's ${port}")
+    assert parts["ext_authz"]["filter_enabled_metadata"]["value"] == {"string_match": {"exact": "it's ${port}"}}
+
+
+def test_the_story_of_a_request_is_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody's own headers, then who is it, then what does it ask (is it something we can charge for?), then is there room."""
+    assert list(filters(rendered(monkeypatch))) == [
+        "health_check",
+        "header_mutation",
+        "jwt_authn",
+        "ext_authz",
+        "header_to_metadata",
+        "rbac",
+        "json_to_metadata",
+        "sse_to_metadata",
+        "lua",
+        "check",
+        "charge",
+        "router",
+    ]
+
+
+def test_a_compressed_answer_is_never_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    (host,) = manager(rendered(monkeypatch))["route_config"]["virtual_hosts"]
+    assert host["request_headers_to_remove"] == ["accept-encoding"]
+
+
+@pytest.mark.parametrize("variable", ["GATEWAY_LLM", "GATEWAY_BALANCE"])
 @pytest.mark.parametrize("address", ["somewhere", ":8201", "llm:0", "llm:70000", "llm:http"])
-def test_a_wrong_address_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, address: str) -> None:
-    with pytest.raises(SystemExit, match="GATEWAY_LLM is wrong: an address is written host:port"):
-        settings(monkeypatch, tmp_path, GATEWAY_LLM=address)
-
-
-def test_a_budget_by_a_header_of_the_callers_own_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Whoever left the header out would have no limit."""
-    with pytest.raises(PolicyError, match=r"rateLimits: asks by x-project, which a caller could choose or leave out"):
-        render(settings(monkeypatch, tmp_path, POLICY.replace("X-Team-ID", "X-Project")))
-
-
-def test_every_claim_that_the_budgets_go_by_must_be_in_the_token(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    per_user = POLICY.replace("headerName: X-Team-ID", "headerName: X-User-ID")
-    rules = filters(render(settings(monkeypatch, tmp_path, per_user)))["envoy.filters.http.rbac"]["rules"]
-    (principal,) = rules["policies"]["identified"]["principals"]
-    assert [each["header"]["name"] for each in principal["and_ids"]["ids"]] == ["x-team-id", "x-user-id"]
+def test_a_wrong_address_is_named(monkeypatch: pytest.MonkeyPatch, variable: str, address: str) -> None:
+    with pytest.raises(SystemExit, match=f"{variable} is wrong: an address is written host:port"):
+        rendered(monkeypatch, **{variable: address})
 
 
 def test_a_named_envoy_that_cannot_be_run_is_refused_with_the_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=r"ENVOY_BIN is wrong: .*nowhere is not a program that can be run\. It names"):
-        settings(monkeypatch, tmp_path, ENVOY_BIN=str(tmp_path / "nowhere"))
+        rendered(monkeypatch, ENVOY_BIN=str(tmp_path / "nowhere"))

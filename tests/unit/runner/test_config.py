@@ -7,11 +7,13 @@ from service.environment import read_environment
 
 
 def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in ("ENVOY_BIN", "BUDGETS_STORE", "BUDGETS_POLICY", "TEAMS"):
+    for variable in ("ENVOY_BIN", "BUDGETS_STORE", "BUDGETS_POLICY", "BUDGETS_DOMAIN", "TEAMS"):
         monkeypatch.setenv(variable, "")
     settings = read_environment(Settings)
     assert (settings.envoy_bin, settings.budgets_store) == (None, None)
     assert settings.teams == PROJECT / "policy" / "teams.yaml"
+    assert settings.policy == PROJECT / "policy" / "budgets"
+    assert settings.domain == "agentic-budgets"
 
 
 def test_a_store_of_another_kind_is_refused_and_its_password_not_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from runner.addresses import Addresses
-from runner.config import Settings
+from runner.config import PROJECT, Settings
 from runner.programs import Programs
 from service.environment import read_environment
 from service.teams import Team
@@ -16,7 +16,7 @@ def programs(tmp_path: Path) -> Programs:
     tokens = tmp_path / "issuer" / "tokens"
     tokens.mkdir(parents=True)
     (tokens / "dba.jwt").write_text("the-token\n")
-    names = ("gateway", "gateway-admin", "mock-llm", "jwt-issuer", "budgets", "budgets-http", "dba-agent")
+    names = ("gateway", "gateway-admin", "mock-llm", "jwt-issuer", "budgets", "budgets-http", "budgets-callers", "dba-agent")
     ports = {name: 20_000 + number for number, name in enumerate(names)}
     addresses = Addresses("http://g", "http://ga", "http://m", "http://j", "http://b", {"dba-agent": "http://d"})
     return Programs(tmp_path, read_environment(Settings), addresses, ports, "a-domain", seed=7)
@@ -56,7 +56,14 @@ def test_what_the_runner_has_chosen_wins_and_an_empty_variable_is_none(
     assert programs.agent(DBA).environment["LLM_JWT"] == "the-token"
 
 
-def test_budgets_keeps_the_policy_that_the_gateway_reads(programs: Programs) -> None:
-    in_force = programs.budgets("redis://s").environment["BUDGETS_IN_FORCE"]
-    assert in_force == programs.gateway().environment["GATEWAY_POLICY"]
-    assert in_force != programs.budgets("redis://s").environment["BUDGETS_POLICY"]
+def test_the_gateway_finds_each_port_of_the_budget_service(programs: Programs) -> None:
+    budgets, gateway = programs.budgets("redis://s").environment, programs.gateway().environment
+    assert gateway["GATEWAY_BUDGETS"] == f"127.0.0.1:{budgets['BUDGETS_GRPC_PORT']}"
+    assert gateway["GATEWAY_BALANCE"] == f"127.0.0.1:{budgets['BUDGETS_BALANCE_PORT']}"
+    assert len({budgets[f"BUDGETS_{port}_PORT"] for port in ("GRPC", "HTTP", "BALANCE")}) == 3
+
+
+def test_the_policy_in_force_is_kept_beside_the_policy(programs: Programs) -> None:
+    environment = programs.budgets("redis://s").environment
+    assert environment["BUDGETS_POLICY"] == str(PROJECT / "policy" / "budgets")
+    assert environment["BUDGETS_IN_FORCE"] == str(programs.folder / "policy-in-force")

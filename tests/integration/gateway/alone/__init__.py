@@ -1,0 +1,1 @@
+"""The gateway alone, among doubles of all that it calls: what Envoy sends to whom."""
