@@ -1,5 +1,5 @@
 # What a newcomer types. Everything is installed into .venv, and nothing outside this folder is changed.
-.PHONY: demo up chat status reset test check lock clean moved
+.PHONY: demo up chat status reset raise test check bench lock clean moved
 
 AGENT ?= dba-agent
 VENV := .venv
@@ -25,6 +25,10 @@ status: $(VENV)/local.installed
 reset: $(VENV)/local.installed
 	@$(PYTHON) -m runner reset $(or $(TEAM),$(error Name the team: make reset TEAM=dba))
 
+raise: $(VENV)/local.installed
+	@$(PYTHON) -m runner raise $(or $(BUDGET),$(error Name the budget and its limit: make raise BUDGET=ID LIMIT=8000)) \
+		$(or $(LIMIT),$(error Say the limit: make raise BUDGET=ID LIMIT=8000)) --windows $(or $(WINDOWS),1)
+
 test: $(VENV)/dev.installed
 	$(PYTHON) -m pytest
 
@@ -32,6 +36,10 @@ check: $(VENV)/dev.installed
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
+
+# Ratios against a floor in the same run; on a machine that does nothing else. Needs wrk.
+bench: $(VENV)/dev.installed
+	$(PYTHON) -m benchmarks
 
 # Versions and hashes, no addresses: the lock serves whichever index a machine uses.
 lock:
