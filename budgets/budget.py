@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
+from typing import NamedTuple
 
 from budgets.windows import Window
 
@@ -36,8 +37,7 @@ class Action(Enum):
     """The call goes on, and the log says so."""
 
 
-@dataclass(frozen=True)
-class Usage:
+class Usage(NamedTuple):
     """What a call used, in tokens, as the gateway read it from the answer."""
 
     input: int = 0

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
+from typing import NamedTuple
 
 from budgets.budget import Action, Budget
 from budgets.stores.store import Tally
 
 
-@dataclass(frozen=True)
-class Balance:
+class Balance(NamedTuple):
     """A budget at one moment."""
 
     budget: Budget

@@ -77,11 +77,12 @@ class Journal:
         picodollars: int | None,
         amounts: Mapping[Budget, int],
     ) -> None:
-        figures = f"tokens_in={usage.input} tokens_out={usage.output} tokens_cached={usage.cached} tokens={usage.tokens}"
-        cost = "unknown" if picodollars is None else usd(picodollars)
-        told = {budget.id: amount(budget, spent) for budget, spent in amounts.items()}
-        who = _who(dimensions)
-        log.info("charged: request=%s %s %s cost_usd=%s budgets=%s", logged_name(request), who, figures, cost, _json(told))
+        if log.isEnabledFor(logging.INFO):
+            figures = f"tokens_in={usage.input} tokens_out={usage.output} tokens_cached={usage.cached} tokens={usage.tokens}"
+            cost = "unknown" if picodollars is None else usd(picodollars)
+            told = {budget.id: amount(budget, spent) for budget, spent in amounts.items()}
+            who = _who(dimensions)
+            log.info("charged: request=%s %s %s cost_usd=%s budgets=%s", logged_name(request), who, figures, cost, _json(told))
         self._metrics.used(dimensions, usage, picodollars)
         for budget in amounts:
             self._metrics.charged(budget)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import cached_property, lru_cache
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 
@@ -40,8 +40,7 @@ STEPS = 100
 """Steps in which a rolling window forgets."""
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where spend of this moment is kept, in the store's terms: buckets of one counter, numbered by time."""
 
     span: str

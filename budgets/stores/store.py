@@ -7,7 +7,7 @@ limit as spend does. Moments are seconds since the epoch.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from budgets.budget import Action, Budget
 
@@ -22,8 +22,7 @@ class StoreAway(Exception):
     """The store did not answer in time, or refused. Nothing is known about what it did last."""
 
 
-@dataclass(frozen=True)
-class Tally:
+class Tally(NamedTuple):
     """What a counter holds at one moment."""
 
     used: int
@@ -39,16 +38,14 @@ class Tally:
         return self.burnt * math.exp(-max(0.0, now - self.burnt_at) / FADES) / FADES
 
 
-@dataclass(frozen=True)
-class CallId:
+class CallId(NamedTuple):
     """Whose reservation it is: the gateway's id of the request, or where it sends none the lane of calls that ask alike."""
 
     value: str
     lane: str | None = None
 
 
-@dataclass(frozen=True)
-class Hold:
+class Hold(NamedTuple):
     """What a call would reserve in one budget."""
 
     budget: Budget
@@ -59,8 +56,7 @@ class Hold:
         return self.budget.action is Action.BLOCK
 
 
-@dataclass(frozen=True)
-class Reserved:
+class Reserved(NamedTuple):
     """Tallies are as they were before, one for each hold."""
 
     admitted: bool
