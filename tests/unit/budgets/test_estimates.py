@@ -84,7 +84,7 @@ def test_a_long_model_name_is_kept_in_part() -> None:
 
 
 tokens = st.integers(0, 2**32 - 1)
-usages = st.builds(Usage, tokens, tokens)
+usages = st.tuples(tokens, tokens).map(lambda figures: Usage(*figures))
 
 
 @given(st.lists(usages, min_size=1))

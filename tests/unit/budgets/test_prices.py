@@ -145,7 +145,7 @@ def test_the_smallest_rate_is_not_free() -> None:
     assert Price(Rates.per_million(Decimal("1e-30"), Decimal(0))).of(Usage(input=1)) == 1
 
 
-usages = st.builds(Usage, *[st.integers(0, 2**32 - 1)] * 3)
+usages = st.tuples(*[st.integers(0, 2**32 - 1)] * 3).map(lambda figures: Usage(*figures))
 rates = st.decimals(0, 10_000, places=6)
 
 
