@@ -45,7 +45,8 @@ class Balance(NamedTuple):
         return self.remaining / self.budget.limit if self.budget.limit else 0.0
 
 
-def _room(balance: Balance) -> tuple[bool, float, int]:
+def by_room(balance: Balance) -> tuple[bool, float, int]:
+    """Sorts the tightest first. Of spent ones that is the one that resets last, of others the one that resets first."""
     return not balance.spent, balance.share_left, -balance.reset_in if balance.spent else balance.reset_in
 
 
@@ -80,7 +81,7 @@ class Decision:
     @cached_property
     def tightest(self) -> Balance | None:
         """Of several spent budgets the one that resets last: before that, the caller need not try again."""
-        return min(self.blocking, key=_room, default=None)
+        return min(self.blocking, key=by_room, default=None)
 
     def tightest_of(self, descriptor: int) -> Balance | None:
         """Of the budgets that were found by one of the call's descriptors."""

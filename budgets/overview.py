@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 
 from budgets.budget import Budget, counted
-from budgets.decision import Balance
+from budgets.decision import Balance, by_room
 from budgets.raises import Raise, Raises
 from budgets.rules import Rules
 from budgets.stores.store import Store
@@ -32,7 +32,7 @@ class Overview:
     async def of_caller(self, dimensions: Mapping[str, str]) -> list[Balance]:
         """Every budget that applies to who calls, the tightest first."""
         balances = await self._balances(self._rules().policy.for_caller(dimensions))
-        return sorted(balances, key=lambda each: (each.share_left, -each.reset_in))
+        return sorted(balances, key=by_room)
 
     async def reset(self, chosen: Callable[[Budget], bool]) -> list[Balance]:
         """Empty the budgets that are chosen, in the windows that run now; the budgets as they were."""
