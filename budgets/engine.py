@@ -14,6 +14,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from budgets.budget import Action, Budget, Measure, Usage
 from budgets.charging import Charging
@@ -122,7 +123,8 @@ class Engine:
         """A call that used nothing that the gateway could read: its LLM failed, or its caller hung up. Raises StoreAway."""
         if request_id is None:
             return
-        failed = status >= 400
+        # After 504 nobody knows: the gateway gave up waiting, and the LLM may have worked all the same.
+        failed = status >= HTTPStatus.BAD_REQUEST and status != HTTPStatus.GATEWAY_TIMEOUT
         end = self._store.release if failed else self._store.commit
         note = await end(CallId(request_id))
         if note is not None:

@@ -41,7 +41,7 @@ class Raises:
 
     async def load(self) -> None:
         """Take up what is kept, and forget what has ended. Raises StoreAway."""
-        kept = {key: Raise(**json.loads(text)) for key, text in (await self._store.raises()).items()}
+        kept = {key: each for key, text in (await self._store.raises()).items() if (each := _read(text))}
         now = self._clock()
         for key in [key for key, each in kept.items() if each.until <= now]:
             del kept[key]
@@ -54,6 +54,15 @@ class Raises:
         await self._store.keep_raise(budget.key, json.dumps({"limit": raised.limit, "until": raised.until}))
         self._by_key[budget.key] = raised
         return raised
+
+
+def _read(text: str) -> Raise | None:
+    """None for what this version does not understand: others may have written it, and reservations must go on ending."""
+    try:
+        told = json.loads(text)
+        return Raise(int(told["limit"]), float(told["until"]))
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 def _end(budget: Budget, windows: int, now: float) -> float:

@@ -27,8 +27,21 @@ def place_in(location: tuple[int | str, ...]) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in location).lstrip(".")
 
 
+MOST_ALIASES = 20
+"""In a document. A few lines of aliases of aliases stand for gigabytes, and whoever reads them stops all else."""
+
+
 class _OneValuePerKey(yaml.SafeLoader):
     """YAML 1.1, section 3.2.1.3: a mapping's keys are unique. PyYAML alone keeps the last value and says nothing."""
+
+    aliases = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            self.aliases += 1
+            if self.aliases > MOST_ALIASES:
+                raise yaml.composer.ComposerError(problem=f"more than {MOST_ALIASES} aliases stand in it")
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         keys: list[Hashable] = [self.construct_object(key, deep=True) for key, _ in node.value]

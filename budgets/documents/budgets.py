@@ -17,6 +17,8 @@ from budgets.windows import FixedWindow, RollingWindow, Unit, Window
 
 FORBIDDEN = "|^`"
 
+_MOST_DIGITS = 30
+
 _USD = re.compile(r"\d+(\.\d{1,6})?")
 
 
@@ -53,9 +55,13 @@ class BudgetLimit(Strict):
 def _plain(amount: str) -> str:
     """YAML gives 0.000001 as 1e-06, and 5.0 for 5; the empty string for what is no amount of dollars."""
     try:
-        text = f"{Decimal(amount):f}"
+        figure = Decimal(amount)
     except ArithmeticError:
         return ""
+    # Before it is written out: a few letters can stand for a billion digits.
+    if not figure.is_finite() or abs(figure.adjusted()) > _MOST_DIGITS:
+        return ""
+    text = f"{figure:f}"
     return text if _USD.fullmatch(text) else ""
 
 

@@ -10,6 +10,9 @@ from budgets.budget import Usage
 
 _ABSENT = (None, "", "-")
 
+_NAMED = {"team": "team", "user": "user_id", "virtualKey": "key", "model": "asked_model"}
+"""Dimensions that have a field of their own in the log; the others stand together under `dimensions`."""
+
 
 @dataclass(frozen=True)
 class Past:
@@ -63,9 +66,8 @@ def _past(entry: Mapping[str, Any], number: int) -> Past | None:
     started = datetime.fromisoformat(str(entry["time"]))
     if started.tzinfo is None:
         raise ValueError("a moment without a time zone")
-    dimensions = {name: str(value) for name, value in dict(entry["dimensions"]).items() if value not in _ABSENT}
-    if entry.get("asked_model") not in _ABSENT:
-        dimensions["model"] = str(entry["asked_model"])
+    told = dict(entry["dimensions"]) | {dimension: entry.get(name) for dimension, name in _NAMED.items()}
+    dimensions = {name: str(value) for name, value in told.items() if value not in _ABSENT}
     usage = Usage(_figure(entry, "tokens_in"), _figure(entry, "tokens_out"), _figure(entry, "tokens_cached"))
     if not usage.tokens:
         return None

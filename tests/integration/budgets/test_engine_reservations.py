@@ -231,7 +231,7 @@ async def test_a_budget_that_only_calls_under_way_exhaust_has_room_again_when_th
     assert (await check(books, "three")).admitted
 
 
-@pytest.mark.parametrize("status", [0, 200, 204, 399])
+@pytest.mark.parametrize("status", [0, 200, 204, 399, 504])
 async def test_a_hang_up_is_charged_its_estimate(opened: Open, status: int) -> None:
     books = opened(tokens(10_000))
     await check(books, "one", max_tokens=300)

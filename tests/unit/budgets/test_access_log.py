@@ -13,7 +13,10 @@ NOON = datetime(2026, 11, 21, 12, tzinfo=UTC).timestamp()
 
 ENTRY: dict[str, Any] = {
     "time": "2026-11-21T12:00:00.250Z",
-    "dimensions": {"team": "dba", "user": "alice", "tier": "-", "tenant_id": None, "virtualKey": ""},
+    "team": "dba",
+    "user_id": "alice",
+    "key": None,
+    "dimensions": {"group": "", "tier": "-", "tenant_id": None},
     "asked_model": "gpt-4o",
     "max_tokens": "200",
     "tokens_in": 21,

@@ -52,6 +52,8 @@ WRONG = {
     ),
     "endless dollars": (usd("Infinity"), "limit: a number of dollars"),
     "dollars in words": (usd("five"), "limit: a number of dollars"),
+    "dollars of a billion digits": (usd("1e-999999999"), "limit: a number of dollars has six decimals at most"),
+    "no number of dollars": (usd("nan"), "limit: a number of dollars has six decimals at most"),
     "true dollars": (usd(True), "limit.amount: write a number, such as 500, 0.25 or '0.25'"),
     "another currency": (entry(limit={"unit": "EUR", "amount": 5}), "limit.unit: Input should be 'USD' or 'Tokens'"),
     "an hour": (window(unit="Hour"), "window.unit: Input should be 'Day', 'Week', 'Month' or 'Year'"),

@@ -104,6 +104,13 @@ async def test_a_replica_takes_up_what_another_has_raised(raises: Raises, store:
     assert replica.of(HOURLY) == raised
 
 
+@pytest.mark.parametrize("kept", ["", "[]", "{", '{"limit": 5}', '{"limit": "x", "until": 1}', "null"])
+async def test_what_it_cannot_read_is_passed_over(raises: Raises, store: MemoryStore, kept: str) -> None:
+    await store.keep_raise("k", kept)
+    await raises.load()
+    assert not raises.any
+
+
 async def test_the_last_of_two_raises_counts(raises: Raises, store: MemoryStore, clock: Clock) -> None:
     await raises.raise_limit(HOURLY, 500, 3)
     await raises.raise_limit(HOURLY, 50, 1)

@@ -82,6 +82,17 @@ async def test_a_bad_edit_keeps_the_last_good_policy_and_is_said_once(policy: Pa
     assert state(policy_file) == ({"team-token-budget/dba/hour": 4_000}, None)
 
 
+async def test_an_edit_that_no_reader_foresaw_is_refused_too_and_the_next_good_one_is_taken_up(policy: Path) -> None:
+    """PyYAML itself stumbles over this one, with an AttributeError."""
+    policy_file = PolicyFile(policy, DOMAIN)
+    write(policy, 'note: !!timestamp "x"\n')
+    await policy_file.look()
+    assert policy_file.error
+    write(policy, LOWERED)
+    await policy_file.look()
+    assert limits(policy_file) == {"team-token-budget/dba/hour": 4_000}
+
+
 async def test_a_policy_that_is_taken_away_keeps_the_last_one_until_it_is_back(policy: Path) -> None:
     policy_file = PolicyFile(policy, DOMAIN)
     document(policy).unlink()

@@ -29,7 +29,9 @@ def call(
     return json.dumps(
         {
             "time": (NOON + timedelta(seconds=at)).isoformat(),
-            "dimensions": {"team": team, "user": user},
+            "team": team,
+            "user_id": user,
+            "dimensions": {},
             "asked_model": model,
             "tokens_in": tokens,
             "tokens_out": 0,

@@ -16,6 +16,9 @@ CALL = [
             "team": "x-team-id",
             "user": "x-user-id",
             "virtualKey": "x-virtual-key",
+            "group": "x-dimension-group",
+            "tier": "x-dimension-tier",
+            "tenant_id": "x-dimension-tenant_id",
             "cost_center": "x-dimension-cost_center",
         }.items()
     ),
@@ -68,37 +71,39 @@ def test_a_call_is_one_check_and_a_charge_for_each_figure_and_the_status(monkeyp
 
 
 def test_each_dimension_is_a_claim_a_header_and_a_field_of_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    configuration = rendered(monkeypatch, GATEWAY_DIMENSIONS="group, cost_center")
+    names = ["group", "tier", "tenant_id", "cost_center", "region"]
+    configuration = rendered(monkeypatch, GATEWAY_DIMENSIONS="cost_center, region")
     assert filters(configuration)["jwt_authn"]["providers"]["issuer"]["claim_to_headers"] == [
         {"header_name": "x-team-id", "claim_name": "team"},
         {"header_name": "x-user-id", "claim_name": "sub"},
-        {"header_name": "x-dimension-group", "claim_name": "group"},
-        {"header_name": "x-dimension-cost_center", "claim_name": "cost_center"},
+        *({"header_name": f"x-dimension-{name}", "claim_name": name} for name in names),
     ]
     logged = manager(configuration)["access_log"][0]["typed_config"]["log_format"]["json_format"]
-    assert logged["dimensions"] == {
-        "group": "%DYNAMIC_METADATA(caller:group)%",
-        "cost_center": "%DYNAMIC_METADATA(caller:cost_center)%",
-    }
+    assert logged["dimensions"] == {name: f"%DYNAMIC_METADATA(caller:{name})%" for name in names}
     told_to_log = [rule["header"] for rule in filters(configuration)["header_to_metadata"]["request_rules"]]
-    assert told_to_log == ["x-team-id", "x-user-id", "x-virtual-key", "x-dimension-group", "x-dimension-cost_center"]
+    assert told_to_log == ["x-team-id", "x-user-id", "x-virtual-key", *(f"x-dimension-{name}" for name in names)]
 
 
-def test_the_dimensions_are_those_of_the_guides_where_none_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GATEWAY_DIMENSIONS", "")
-    assert read_environment(Settings).dimension_names == ("group", "tier", "tenant_id")
+@pytest.mark.parametrize(("added", "names"), [(None, ()), ("", ()), ("cost_center", ("cost_center",))])
+def test_the_environment_adds_to_the_dimensions_of_the_guides(
+    monkeypatch: pytest.MonkeyPatch, added: str | None, names: tuple[str, ...]
+) -> None:
+    if added is not None:
+        monkeypatch.setenv("GATEWAY_DIMENSIONS", added)
+    assert read_environment(Settings).dimension_names == ("group", "tier", "tenant_id", *names)
 
 
 @pytest.mark.parametrize(
     ("dimensions", "reason"),
     [
         ("Group", "'Group' is not a dimension"),
-        ("group,", "'' is not a dimension"),
+        ("region,", "'' is not a dimension"),
         ("cost-center", "'cost-center' is not a dimension"),
-        ("group,2nd", "'2nd' is not a dimension"),
+        ("region,2nd", "'2nd' is not a dimension"),
         ("a:b", "'a:b' is not a dimension"),
         *((name, f"'{name}' has a meaning of its own") for name in ("team", "user", "user_id", "model", "usage", "describes")),
-        ("group,tier,group", "'group' stands there twice"),
+        *((name, f"'{name}' is always there") for name in ("group", "tier", "tenant_id")),
+        ("region,cost_center,region", "'region' stands there twice"),
     ],
 )
 def test_a_wrong_dimension_is_named(monkeypatch: pytest.MonkeyPatch, dimensions: str, reason: str) -> None:
@@ -136,6 +141,15 @@ def test_the_story_of_a_request_is_in_order(monkeypatch: pytest.MonkeyPatch) -> 
         "charge",
         "router",
     ]
+
+
+def test_slow_calls_of_one_team_leave_room_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    resources = yaml.safe_load(rendered(monkeypatch))["static_resources"]
+    room = ("max_connections", "max_pending_requests", "max_requests", "max_retries")
+    thresholds = {
+        each["name"]: each["circuit_breakers"]["thresholds"] for each in resources["clusters"] if "circuit_breakers" in each
+    }
+    assert thresholds == dict.fromkeys(("llm", "budgets", "budgets-callers"), [dict.fromkeys(room, 10_000)])
 
 
 def test_a_compressed_answer_is_never_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

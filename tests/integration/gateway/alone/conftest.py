@@ -7,7 +7,7 @@ from tests.integration.gateway.alone.gateway import Gateway, gateway_alone
 
 @pytest.fixture(scope="package")
 async def shared() -> AsyncIterator[Gateway]:
-    async with gateway_alone(GATEWAY_DIMENSIONS="group,tier,tenant_id,cost_center") as gateway:
+    async with gateway_alone(GATEWAY_DIMENSIONS="cost_center") as gateway:
         yield gateway
 
 
