@@ -37,10 +37,13 @@ class Reset(BaseModel):
         return budget.id == self.budget if self.budget else budget.subject.get("team") == self.team
 
 
+LIMIT = r"^[0-9]{1,10}(\.[0-9]{1,6})?$"
+
+
 class RaiseLimit(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
     budget: Name
-    limit: Annotated[str, Field(pattern=r"^[0-9]{1,10}(\.[0-9]{1,6})?$")] | Annotated[int, Field(ge=0, le=HITS_CAP)]
+    limit: Annotated[str, Field(pattern=LIMIT)] | Annotated[int, Field(ge=0, le=HITS_CAP)]
     """In the budget's unit; dollars may be decimal text."""
     windows: int = Field(1, ge=1, le=366)
 
@@ -114,6 +117,8 @@ async def _standing(overview: Overview) -> list[Balance]:
 def _wrong(error: RequestValidationError) -> str:
     """In one sentence that quotes no value: NaN, say, could not be answered in JSON. A name could not be in UTF-8."""
     problem = error.errors()[0]
+    if problem["loc"][:2] == ("body", "limit") and problem["type"] != "missing":
+        return "Write the limit as a number, such as 8000 or 2.50."
     place = ".".join(str(each)[:100] for each in problem["loc"])
     return f"{place}: {problem['msg']}.".encode("ascii", "backslashreplace").decode()
 
@@ -122,7 +127,8 @@ async def _nothing_to_reset(overview: Overview, asked: Reset) -> str:
     if asked.budget:
         return await _no_such_budget(overview, asked.budget)
     teams = sorted({each.budget.subject.get("team", "") for each in await overview.all()} - {""})
-    return f"No budget has team={asked.team!r}. Teams with a budget: {', '.join(teams) or 'none'}."
+    known = f"Teams with a budget: {', '.join(teams) or 'none'}."
+    return f"No budget has team={asked.team!r}. {known} Any other budget is reset by its id: budgets reset --budget ID."
 
 
 async def _no_such_budget(overview: Overview, name: str) -> str:

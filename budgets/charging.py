@@ -49,8 +49,10 @@ class Charging:
         task.add_done_callback(self._giving_back.discard)
 
     async def drain(self) -> None:
-        """Wait for the charges that are under way."""
-        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+        """Wait for the charges that are under way. What is still to be given back lapses by itself."""
+        for task in self._giving_back:
+            task.cancel()
+        await asyncio.gather(*self._giving_back, *self._under_way.values(), return_exceptions=True)
 
     async def _charge(self, call: CallId, amounts: Mapping[Budget, int], now: float) -> bool:
         try:

@@ -74,17 +74,20 @@ class Engine:
         """Raises StoreAway, unless it fails open."""
         rules, dimensions = self._rules(), call.dimensions
         applying = self._applying(rules, call)
-        estimate = self._estimates.estimate(dimensions, max_tokens)
+        estimate, unread = self._estimates.estimate(dimensions, max_tokens), self._estimates.unread(dimensions, max_tokens)
         costs = [_cost(rules, each.budget, estimate, dimensions) for each in applying]
         if any(cost is None and each.budget.action is Action.BLOCK for each, cost in zip(applying, costs, strict=True)):
             return self._refused(Decision(refusal=Refusal.UNPRICED, model=dimensions.get("model")), call)
         if not applying and not (self._behaviour.admits_uncovered or rules.policy.exempts(call)):
             return self._refused(Decision(refusal=Refusal.UNCOVERED), call)
-        holds = [Hold(each.budget, self._capped(each.budget, cost or 0)) for each, cost in zip(applying, costs, strict=True)]
+        holds = [
+            Hold(each.budget, self._capped(each.budget, cost or 0), _cost(rules, each.budget, unread, dimensions) or 0)
+            for each, cost in zip(applying, costs, strict=True)
+        ]
         call_id, now = _call_id(call, request_id), self._clock()
         deadline = now + self._behaviour.reservation_life
         try:
-            reserved = await self._store.reserve(call_id, holds, now, deadline, _note(dimensions, estimate))
+            reserved = await self._store.reserve(call_id, holds, now, deadline, _note(dimensions, unread))
         except StoreAway as error:
             if not self._behaviour.fails_open:
                 self._charging.give_back(call_id)
@@ -136,7 +139,7 @@ class Engine:
             self._journal.expired(lapsed)
 
     async def drain(self) -> None:
-        """Wait for the charges that are under way."""
+        """Wait for the charges that are under way, and leave the store alone from then on."""
         await self._charging.drain()
 
     def _applying(self, rules: Rules, call: Call) -> Sequence[Applying]:

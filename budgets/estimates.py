@@ -14,8 +14,8 @@ from budgets.budget import Usage
 WEIGHT = 0.2
 """Of the newest value in a mean."""
 
-MOST_TOKENS = 2**32 - 1
-"""A greater `max_tokens` counts as none; it is the most that the rate-limit API can charge."""
+MOST_TOKENS = 1_000_000
+"""A greater `max_tokens` counts as none: no model answers with so many, and a caller who hangs up is charged for them."""
 
 LONGEST_MODEL = 200
 """Characters by which models are told apart. Callers choose the names."""
@@ -52,9 +52,19 @@ class Estimates:
         """In whole tokens, rounded up. A caller's `max_tokens` stands for the output, unless it is no sensible number."""
         own, of_model = _keys(dimensions)
         means = self._recalled(own) or self._recalled(of_model) or self._first
-        if max_tokens is None or not 0 < max_tokens <= MOST_TOKENS:
-            return Usage(ceil(means.input), ceil(means.output))
-        return Usage(ceil(means.input), max_tokens)
+        output = max_tokens if max_tokens is not None and _is_sensible(max_tokens) else ceil(means.output)
+        return Usage(ceil(means.input), output)
+
+    def unread(self, dimensions: Mapping[str, str], max_tokens: int | None = None) -> Usage:
+        """What to take for used where nobody read the usage: the estimate, and the first guess at least.
+
+        Else a caller who lets a few small answers finish could hang up on large ones for nearly nothing.
+        """
+        estimate = self.estimate(dimensions, max_tokens)
+        least_input, least_output = ceil(self._first.input), ceil(self._first.output)
+        if _is_sensible(max_tokens):  # no answer is longer
+            return Usage(max(estimate.input, least_input), estimate.output)
+        return Usage(max(estimate.input, least_input), max(estimate.output, least_output))
 
     def learn(self, dimensions: Mapping[str, str], usage: Usage) -> None:
         used = _split(usage)
@@ -78,6 +88,10 @@ def _keys(dimensions: Mapping[str, str]) -> tuple[_Key, _Key]:
     """For this subject and model, and for the model whoever calls it."""
     model = dimensions.get("model", "")[:LONGEST_MODEL]
     return (frozenset(each for each in dimensions.items() if each[0] != "model"), model), (None, model)
+
+
+def _is_sensible(max_tokens: int | None) -> bool:
+    return max_tokens is not None and 0 < max_tokens <= MOST_TOKENS
 
 
 def _split(usage: Usage) -> Usage:

@@ -20,9 +20,11 @@ def say_budgets(rules: Rules, models: Iterable[str]) -> None:
 
 
 def described(budget: Budget) -> str:
-    """`team-token-budget/dba/hour: 5,000 tokens a calendar hour`"""
+    """`team-token-budget/dba/hour (team=dba): 5,000 tokens a calendar hour`"""
     window, audited = budget.window, ", audited" if budget.action is Action.AUDIT else ""
-    return f"{budget.id}: {spoken(budget, budget.limit)} {unit(budget)} a {window.alignment} {window.unit.value}{audited}"
+    subject = ", ".join(f"{name}={value}" for name, value in budget.subject.items()) or "all together"
+    limit = f"{spoken(budget, budget.limit)} {unit(budget)}"
+    return f"{budget.id} ({subject}): {limit} a {window.alignment} {window.unit.value}{audited}"
 
 
 def _named_models(budgets: Iterable[Budget]) -> set[str]:

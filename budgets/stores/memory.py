@@ -56,12 +56,14 @@ class _Counter:
 class _Reservation:
     counter: _Counter
     amount: int
+    due: int
     bucket: int
     committed_at_reset: int | None = None
 
     def commit(self) -> None:
         self.counter.reserved -= self.amount
-        self.bucket = self.counter.spend(self.bucket, self.amount)
+        self.amount = self.due
+        self.bucket = self.counter.spend(self.bucket, self.due)
         self.committed_at_reset = self.counter.resets
 
     def undo(self) -> None:
@@ -100,7 +102,7 @@ class MemoryStore:
             reservations = []
             for counter, hold in zip(found, holds, strict=True):
                 counter.reserved += hold.amount
-                reservations.append(_Reservation(counter, hold.amount, hold.budget.window.place(now).bucket))
+                reservations.append(_Reservation(counter, hold.amount, hold.owed, hold.budget.window.place(now).bucket))
             self._records[call.value] = _Record(reservations, deadline, note, call.lane)
             if call.lane is not None:
                 self._lanes.setdefault(call.lane, []).append(call.value)

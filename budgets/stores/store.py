@@ -46,10 +46,16 @@ class CallId(NamedTuple):
 
 
 class Hold(NamedTuple):
-    """What a call would reserve in one budget."""
+    """What a call would reserve in one budget, and what it is charged if nobody ever says what it used."""
 
     budget: Budget
     amount: int
+    due: int | None = None
+    """None for the same as is reserved."""
+
+    @property
+    def owed(self) -> int:
+        return self.amount if self.due is None else self.due
 
     @property
     def blocks(self) -> bool:
@@ -83,7 +89,7 @@ class Store(Protocol):
         """Replace what the call reserved by what it has cost; whether that was done now, for it is done once for an id."""
 
     async def commit(self, call: CallId) -> str | None:
-        """Count what the call reserved as spent; its note, None where nothing was reserved."""
+        """Count what the call owes as spent, in place of its reservation; its note, None where nothing was reserved."""
 
     async def release(self, call: CallId) -> str | None:
         """Give back what the call reserved; its note, None where nothing was reserved."""

@@ -70,7 +70,8 @@ class ValkeyStore:
         for hold in holds:
             place = hold.budget.window.place(now)
             keys.append(self._counter(hold.budget, place.span))
-            words += [place.bucket, place.first, place.life + LINGER, hold.budget.limit, hold.amount, int(hold.blocks)]
+            words += [place.bucket, place.first, place.life + LINGER, hold.budget.limit, hold.amount]
+            words += [int(hold.blocks), hold.owed]
         admitted, *figures = await self._run("reserve", _RESERVE, keys, words)
         return Reserved(bool(admitted), tuple(_tally(*each) for each in _by(3, figures)))
 

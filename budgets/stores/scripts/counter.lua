@@ -79,8 +79,8 @@ local function keep(counter, life)
   end
 end
 
--- A reservation is {key, amount, bucket}. Once it is committed at its estimate it has `resets` too, the counter's at that
--- moment. A counter may be gone by then, with its window or with the store's memory, and even be there anew.
+-- A reservation is {key, amount, due, bucket}: it holds the amount, and is charged what is due where no charge comes. Once
+-- that is done its amount is what was due, and it has `resets` too, the counter's at that moment. A counter may be gone by then, with its window or with the store's memory, and even be there anew.
 local function holds(key, amount)
   local reserved = redis.call('HGET', key, 'reserved')
   return reserved and at_least(reserved, amount)
@@ -95,7 +95,10 @@ local function commit(reservation)
   local oldest = tonumber(redis.call('HGET', key, 'oldest') or reservation.bucket)
   redis.call('HSETNX', key, 'oldest', oldest)
   reservation.bucket = string.format('%d', math.max(reservation.bucket, oldest))
-  redis.call('HINCRBY', key, reservation.bucket, amount)
+  redis.call('HINCRBY', key, 'total', negative(amount))
+  redis.call('HINCRBY', key, 'total', reservation.due)
+  redis.call('HINCRBY', key, reservation.bucket, reservation.due)
+  reservation.amount = reservation.due
   reservation.resets = redis.call('HGET', key, 'resets') or '0'
 end
 

@@ -15,6 +15,8 @@ class Row:
     amount: int
     bucket: int
     call: str
+    due: int = 0
+    """What is charged where no charge comes: the estimate, which the cap on what may be held does not bound."""
 
 
 @dataclass
@@ -46,7 +48,7 @@ class Model:
             return False
         for budget, cost in costs.items():
             amount = min(cost, max(1, budget.limit // self.burst))
-            self.reserved.append(Row(self._counter(budget, now), amount, budget.window.place(now).bucket, call))
+            self.reserved.append(Row(self._counter(budget, now), amount, budget.window.place(now).bucket, call, cost))
         self.deadlines[call] = deadline
         return True
 
@@ -71,6 +73,7 @@ class Model:
         if call in self.deadlines:
             self.estimates[call] = self._drop(call)
             for row in self.estimates[call]:
+                row.amount = row.due
                 self._spend(row)
 
     def expire(self, now: float) -> None:

@@ -83,7 +83,9 @@ class Bench:
 async def bench(valkey: RunningValkey, tmp_path: Path) -> AsyncIterator[Bench]:
     metrics = Metrics()
     store = ValkeyStore.connect(valkey.url, "test-domain", 0.25, metrics)
-    yield Bench(Rules.read(write(tmp_path, TWO_WINDOWS)), store, metrics)
+    opened = Bench(Rules.read(write(tmp_path, TWO_WINDOWS)), store, metrics)
+    yield opened
+    await opened.engine.drain()
     await store.close()
 
 

@@ -72,6 +72,9 @@ class AsAsked(Estimates):
     def estimate(self, dimensions: Mapping[str, str], max_tokens: int | None = None) -> Usage:
         return Usage(output=max_tokens or 0)
 
+    def unread(self, dimensions: Mapping[str, str], max_tokens: int | None = None) -> Usage:
+        return self.estimate(dimensions, max_tokens)
+
 
 class Books(RuleBasedStateMachine):
     valkey: ClassVar[str | None]

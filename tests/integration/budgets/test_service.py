@@ -334,9 +334,9 @@ async def test_a_policy_is_checked_on_the_command_line(tmp_path: Path) -> None:
     assert (code, out.splitlines()) == (
         0,
         [
-            "team-token-budget/dba/hour: 5,000 tokens a calendar hour",
-            "team-token-budget/dba/day: 50,000 tokens a calendar day",
-            "team-token-budget/*/day: 100 tokens a calendar day",
+            "team-token-budget/dba/hour (team=dba): 5,000 tokens a calendar hour",
+            "team-token-budget/dba/day (team=dba): 50,000 tokens a calendar day",
+            "team-token-budget/*/day (team=*): 100 tokens a calendar day",
         ],
     )
     assert (code_of_wrong, err_of_wrong.count("\n"), "unknown unit 'EON'" in err_of_wrong) == (1, 1, True)

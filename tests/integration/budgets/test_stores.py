@@ -98,6 +98,26 @@ async def test_a_call_without_a_charge_is_committed_at_its_estimate(store: Store
     assert await held(store, small) == [(10, 0)]
 
 
+async def test_a_call_without_a_charge_is_charged_what_is_due_though_less_was_held(store: Store) -> None:
+    small = budget()
+    await admits(store, "a", Hold(small, 10, due=500))
+    assert await held(store, small) == [(0, 10)]
+    await store.commit(CallId("a"))
+    assert await held(store, small) == [(500, 0)]
+    await store.charge(CallId("a"), {small: 70}, NOW)
+    assert await held(store, small) == [(70, 0)]
+
+
+async def test_an_estimate_made_after_a_reset_is_replaced_all_the_same(store: Store) -> None:
+    small = budget()
+    await store.charge(CallId("before"), {small: 5}, NOW)
+    await store.reset([small], NOW)
+    await admits(store, "a", Hold(small, 10))
+    await store.commit(CallId("a"))
+    await store.charge(CallId("a"), {small: 7}, NOW)
+    assert await held(store, small) == [(7, 0)]
+
+
 @pytest.mark.parametrize("window", [budget().window, DAY])
 async def test_a_charge_that_comes_after_the_estimate_replaces_it(store: Store, window: RollingWindow) -> None:
     small = budget(window=window)

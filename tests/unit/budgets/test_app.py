@@ -96,7 +96,11 @@ async def test_a_reset_of_a_budget_empties_that_one_alone(http: httpx.AsyncClien
 @pytest.mark.parametrize(
     ("asked", "sentence"),
     [
-        ({"team": "ghost"}, "No budget has team='ghost'. Teams with a budget: dba, support."),
+        (
+            {"team": "ghost"},
+            "No budget has team='ghost'. Teams with a budget: dba, support. "
+            "Any other budget is reset by its id: budgets reset --budget ID.",
+        ),
         (
             {"budget": "ghost"},
             "There is no budget 'ghost'. Budgets: default/limits/dba, default/limits/support, default/limits/dollars.",
@@ -247,6 +251,16 @@ async def test_a_raise_that_is_wrong_is_a_422_and_raises_nothing(http: httpx.Asy
     assert answer.status_code == 422
     assert answer.json()["detail"]
     assert (await limits(http))[DBA] == 100
+
+
+@pytest.mark.parametrize("limit", ["many", "-1", "1e9", "1.1234567", "", -1, 1.5, 2**32, True, None, [8000]])
+async def test_what_is_no_number_is_answered_with_how_to_write_one(http: httpx.AsyncClient, limit: object) -> None:
+    answer = await raise_limit(http, budget=DBA, limit=limit)
+    assert (answer.status_code, answer.json()) == (422, {"detail": "Write the limit as a number, such as 8000 or 2.50."})
+
+
+async def test_a_limit_that_is_left_out_is_said_to_be_missing(http: httpx.AsyncClient) -> None:
+    assert (await raise_limit(http, budget=DBA)).json() == {"detail": "body.limit: Field required."}
 
 
 @pytest.mark.parametrize(

@@ -55,13 +55,13 @@ def test_the_callers_cap_stands_for_the_output(known: tuple[Usage, ...], input_:
     assert learnt(*known).estimate(DBA, 60) == Usage(input_, 60)
 
 
-@pytest.mark.parametrize("max_tokens", [None, 0, -1, 2**32])
+@pytest.mark.parametrize("max_tokens", [None, 0, -1, 1_000_001, 2**32])
 def test_a_cap_that_is_no_sensible_number_counts_as_none(max_tokens: int | None) -> None:
     assert learnt(Usage(20, 700)).estimate(DBA, max_tokens) == Usage(20, 700)
 
 
 def test_the_largest_cap_counts() -> None:
-    assert learnt(Usage(20, 700)).estimate(DBA, 2**32 - 1).output == 2**32 - 1
+    assert learnt(Usage(20, 700)).estimate(DBA, 1_000_000).output == 1_000_000
 
 
 def test_tokens_of_unknown_kind_are_split_and_none_is_lost() -> None:
@@ -81,6 +81,20 @@ def test_what_was_not_met_for_longest_is_forgotten_first() -> None:
 def test_a_long_model_name_is_kept_in_part() -> None:
     estimates = learnt(Usage(1, 1), dimensions={"model": "x" * 10**6})
     assert estimates.estimate({"model": "x" * LONGEST_MODEL}) == Usage(1, 1)
+
+
+def test_a_caller_who_taught_small_answers_cannot_hang_up_on_large_ones_for_nothing() -> None:
+    estimates = learnt(*[Usage(1, 1)] * 40)
+    assert estimates.estimate(DBA) == Usage(1, 1)
+    assert estimates.unread(DBA) == Usage(250, 750)
+
+
+def test_an_answer_that_nobody_read_is_no_longer_than_its_caller_allowed() -> None:
+    assert learnt(Usage(400, 900)).unread(DBA, 60) == Usage(400, 60)
+
+
+def test_an_answer_that_nobody_read_is_taken_to_be_like_those_before_it() -> None:
+    assert learnt(Usage(400, 900)).unread(DBA) == Usage(400, 900)
 
 
 tokens = st.integers(0, 2**32 - 1)

@@ -150,8 +150,8 @@ def test_a_check_lists_the_budgets_of_a_good_policy_and_what_its_author_should_k
     check(lay_out(tmp_path, files), None)
     out = capsys.readouterr().out
     assert out.splitlines() == [
-        "team-token-budget/dba/hour: 5,000 tokens a calendar hour",
-        "default/limits/spend/*: 100 tokens a rolling day, audited",
+        "team-token-budget/dba/hour (team=dba): 5,000 tokens a calendar hour",
+        "default/limits/spend/* (user=*): 100 tokens a rolling day, audited",
         f"Note: {tmp_path / 'c.yaml'}: no AgentgatewayPolicy names a source of virtual keys, so Secret provider is not used.",
     ]
 

@@ -28,20 +28,30 @@ def warnings(told: list[tuple[str, str]]) -> list[str]:
 def test_every_budget_is_said_and_nothing_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     files = {"a.yaml": ONE_TEAM, "b.yaml": budget_document(entry(subject={"user": "*"}, onBudgetExceeded="Audit"))}
     assert said(tmp_path, files, caplog, "gpt-5o") == [
-        ("INFO", "budget team-token-budget/dba/hour: 5,000 tokens a calendar hour"),
-        ("INFO", "budget default/limits/spend/*: 100 tokens a rolling day, audited"),
+        ("INFO", "budget team-token-budget/dba/hour (team=dba): 5,000 tokens a calendar hour"),
+        ("INFO", "budget default/limits/spend/* (user=*): 100 tokens a rolling day, audited"),
     ]
 
 
 @pytest.mark.parametrize(
     ("action", "measure", "window", "text"),
     [
-        (Action.BLOCK, Measure.TOKENS, FixedWindow(Unit.MONTH, "Europe/Berlin"), "b/dba: 5,000 tokens a calendar month"),
-        (Action.AUDIT, Measure.USD, RollingWindow(Unit.WEEK), "b/dba: 5000 USD a rolling week, audited"),
+        (
+            Action.BLOCK,
+            Measure.TOKENS,
+            FixedWindow(Unit.MONTH, "Europe/Berlin"),
+            "b/dba (team=dba): 5,000 tokens a calendar month",
+        ),
+        (Action.AUDIT, Measure.USD, RollingWindow(Unit.WEEK), "b/dba (team=dba): 5000 USD a rolling week, audited"),
     ],
 )
 def test_a_budget_is_described_in_one_line(action: Action, measure: Measure, window: FixedWindow, text: str) -> None:
     assert described(budget("b", 5_000, window, action=action, measure=measure)) == text
+
+
+def test_a_budget_without_a_subject_is_everybodys(tmp_path: Path) -> None:
+    (everybody,) = Rules.read(lay_out(tmp_path, {"a.yaml": budget_document(entry("all"))})).policy.budgets()
+    assert described(everybody) == "default/limits/all (all together): 100 tokens a rolling day"
 
 
 def test_models_without_a_price_are_listed_where_a_budget_in_dollars_blocks(
