@@ -9,6 +9,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from gateway.asks import RESERVED
 from service.environment import ProgramFile
 
+ALWAYS = ("group", "tier", "tenant_id")
+"""The dimensions of every gateway, beside those that have a meaning of their own."""
+
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -26,6 +29,8 @@ def _dimensions(text: str) -> str:
             raise ValueError(f"{name!r} is not a dimension: write lower-case letters, digits and '_', a letter first")
         if name in RESERVED:
             raise ValueError(f"{name!r} has a meaning of its own; leave it out")
+        if name in ALWAYS:
+            raise ValueError(f"{name!r} is always there; leave it out")
         if names.count(name) > 1:
             raise ValueError(f"{name!r} stands there twice")
     return text
@@ -49,10 +54,10 @@ class Settings(BaseSettings):
     jwt_issuer: Address = Field("127.0.0.1:8202", description="Where the JWT issuer serves its keys.")
     budgets: Address = Field("127.0.0.1:8083", description="Where the budget service serves the rate-limit API.")
     balance: Address = Field("127.0.0.1:8086", description="Where the budget service answers callers.")
-    dimensions: Dimensions = Field(
-        "group,tier,tenant_id",
-        description="What a budget may go by beside team, user, virtual key and model, separated by commas: claims of a "
-        "token, or fields of a virtual key's metadata.",
+    dimensions: Dimensions | None = Field(
+        None,
+        description=f"It adds what budgets may go by beside team, user, virtual key, model, {', '.join(ALWAYS)}: names, "
+        "separated by commas, of claims of a token and of fields of a virtual key's metadata.",
     )
     issuer: str = Field("agentic-budgets", description="The `iss` that a token must have.")
     audience: str = Field("mock-llm", description="The `aud` that a token must have.")
@@ -65,4 +70,5 @@ class Settings(BaseSettings):
 
     @property
     def dimension_names(self) -> tuple[str, ...]:
-        return _split(self.dimensions)
+        """Those that are always there, then those that the environment adds."""
+        return (*ALWAYS, *(_split(self.dimensions) if self.dimensions else ()))

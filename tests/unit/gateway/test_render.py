@@ -145,11 +145,10 @@ def test_the_story_of_a_request_is_in_order(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_slow_calls_of_one_team_leave_room_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     resources = yaml.safe_load(rendered(monkeypatch))["static_resources"]
-    room = ("max_connections", "max_pending_requests", "max_requests", "max_retries")
-    thresholds = {
-        each["name"]: each["circuit_breakers"]["thresholds"] for each in resources["clusters"] if "circuit_breakers" in each
-    }
-    assert thresholds == dict.fromkeys(("llm", "budgets", "budgets-callers"), [dict.fromkeys(room, 10_000)])
+    room = dict.fromkeys(("max_connections", "max_pending_requests", "max_requests", "max_retries"), 10_000)
+    breakers = {each["name"]: each.get("circuit_breakers") for each in resources["clusters"]}
+    roomy = {"thresholds": [room]}
+    assert breakers == {"llm": roomy, "budgets": roomy, "budgets-callers": roomy, "jwt-issuer": None}
 
 
 def test_a_compressed_answer_is_never_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,8 +56,12 @@ async def test_what_a_call_does_not_have_is_left_out_and_the_rest_goes(alone: Ga
         ({"max_tokens": -1}, "-1"),
         ({"max_tokens": 7.5}, "7.500000"),
         ({"max_tokens": "many"}, "many"),
+        ({"max_tokens": "9" * 32}, "9" * 32),
+        ({"max_tokens": "9" * 10_000}, None),
         ({"max_tokens": ""}, None),
         ({"max_tokens": {"a": 1}}, None),
+        ({"max_tokens": [1]}, None),
+        ({"max_tokens": True}, "1"),
         ({"max_tokens": None}, None),
     ],
 )
@@ -167,12 +171,35 @@ async def test_of_a_refused_call_nothing_more_is_told_and_nothing_forwarded(alon
     assert (await alone.charge()).request_id == admitted.headers["x-request-id"]
 
 
-@pytest.mark.parametrize("body", ["nonsense", '{"messages": [],}'])
+UNREADABLE = {
+    "no JSON": "nonsense",
+    "a comma too many": '{"messages": [],}',
+    "nothing": "",
+    "a NUL after it": '{"messages": []}\0',
+    "a NUL after a stream": '{"messages": [], "stream": true}\0',
+    "a NUL after a billed stream": '{"messages": [], "stream": true, "stream_options": {"include_usage": true}}\0',
+    "a second body after a NUL": '{"messages": []}\0{"messages": [], "stream": true}',
+    "a stream after a NUL": '{"stream": true, "messages": []\0}',
+    "a NUL in a text": '{"messages": [], "user": "a\0b"}',
+    "a NUL first": '\0{"messages": []}',
+}
+
+
+@pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE)
 async def test_a_body_that_is_not_json_is_neither_asked_about_nor_forwarded(
     alone: Gateway, http: httpx.AsyncClient, body: str
 ) -> None:
-    assert (await alone.send(http, body)).status_code == 400
+    answer = await alone.send(http, body)
+    assert (answer.status_code, answer.json()["error"]["type"]) == (400, "invalid_request_error")
+    assert answer.json()["error"]["message"] == "The body must be a JSON object, sent as application/json."
     assert (alone.budgets.asked, alone.llm.heard) == ([], [])
+
+
+async def test_an_escaped_nul_is_a_text_like_any_other(alone: Gateway, http: httpx.AsyncClient) -> None:
+    assert (await alone.call(http, user="a\0b", stream=True)).status_code == 200
+    (heard,) = alone.llm.heard
+    body = json.loads(heard.body)
+    assert (body["user"], body["stream_options"]) == ("a\0b", {"include_usage": True})
 
 
 @pytest.mark.parametrize(
@@ -192,6 +219,18 @@ async def test_a_model_is_free_text_and_the_value_of_its_own_entry_alone(
 async def test_a_model_that_no_budget_could_go_by_is_refused(alone: Gateway, http: httpx.AsyncClient, model: Any) -> None:
     answer = await alone.call(http, model=model)
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "model")
+    assert (alone.budgets.asked, alone.llm.heard) == ([], [])
+
+
+@pytest.mark.parametrize("field", ["max_tokens", "max_completion_tokens"])
+@pytest.mark.parametrize("cap", [10**33, 1e300, "x" * 33, "9" * 8_000], ids=["a number", "a float", "33 bytes", "long"])
+async def test_a_cap_that_the_budget_service_would_not_hear_is_refused(
+    alone: Gateway, http: httpx.AsyncClient, field: str, cap: Any
+) -> None:
+    answer = await alone.call(http, **{field: cap})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["type"], error["param"]) == (400, "invalid_request_error", "max_tokens")
+    assert error["message"] == "max_tokens must be a number of at most 32 digits."
     assert (alone.budgets.asked, alone.llm.heard) == ([], [])
 
 
