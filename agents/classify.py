@@ -37,6 +37,9 @@ BUDGET_CODES = frozenset(
     }
 )
 
+NOT_OF_SPENDING = ("no_budget", "model_unpriced")
+"""Codes of this project's budget service that somebody has to mend: nothing is spent, and waiting does not help."""
+
 
 def classify(status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
     """Pure, and total: no header and no body makes it raise."""
@@ -45,15 +48,16 @@ def classify(status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
     error = _error(document)
     if 200 <= status < 300 and (text := _text(document)):
         return Answered(text=text, usage=_usage(document), meter=read_meter(headers))
-    if _is_spent_budget(status, headers, error, body):
+    to_be_mended = error.get("code") in NOT_OF_SPENDING
+    if not to_be_mended and _is_spent_budget(status, headers, error, body):
         return _budget_exhausted(status, headers, error)
-    if status == 429:
+    if status == 429 and not to_be_mended:
         return Throttled(status, read_retry_after(headers))
     if status in {401, 403}:
         return IdentityRefused(status, _quote(body))
     if status == 408 or status >= 500:
         return UpstreamFailed(status, read_retry_after(headers))
-    return RequestRefused(status, _quote(body))
+    return RequestRefused(status, _message(error) if to_be_mended else _quote(body))
 
 
 def _is_spent_budget(status: int, headers: Mapping[str, str], error: dict[str, Any], body: bytes) -> bool:
@@ -133,3 +137,8 @@ def _moment(value: object) -> datetime | None:
 
 def _quote(body: bytes) -> str:
     return " ".join(body[: 8 * QUOTE].decode("utf-8", "replace").split())[:QUOTE]
+
+
+def _message(error: Mapping[str, Any]) -> str:
+    message = error.get("message")
+    return _quote(message.encode("utf-8", "replace")) if isinstance(message, str) else ""

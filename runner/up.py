@@ -19,7 +19,7 @@ from runner.system import System
 from runner.terminal import stop_unread
 from runner.valkey import NO_NEWS
 
-HELLO = """{"messages": [{"role": "user", "content": "Hello."}]}"""
+HELLO = """{"model": "mock-essay-7b", "messages": [{"role": "user", "content": "Hello."}]}"""
 
 
 async def up(folder: Path, settings: Settings, seed: int | None = None) -> None:

@@ -66,8 +66,8 @@ def _past(entry: Mapping[str, Any], number: int) -> Past | None:
     started = datetime.fromisoformat(str(entry["time"]))
     if started.tzinfo is None:
         raise ValueError("a moment without a time zone")
-    told = dict(entry["dimensions"]) | {dimension: entry.get(name) for dimension, name in _NAMED.items()}
-    dimensions = {name: str(value) for name, value in told.items() if value not in _ABSENT}
+    told = [*dict(entry["dimensions"]).items(), *((dimension, entry.get(name)) for dimension, name in _NAMED.items())]
+    dimensions = {name: str(value) for name, value in told if value not in _ABSENT}
     usage = Usage(_figure(entry, "tokens_in"), _figure(entry, "tokens_out"), _figure(entry, "tokens_cached"))
     if not usage.tokens:
         return None

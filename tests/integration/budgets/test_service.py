@@ -273,7 +273,8 @@ async def test_a_reset_of_an_unknown_team_says_which_there_are(service: Service)
     code, _, err = await service.command("reset", "nobody")
     assert (code, err) == (
         1,
-        "The budget service answered 404: No budget has team='nobody'. Teams with a budget: dba.\n",
+        "The budget service answered 404: No budget has team='nobody'. Teams with a budget: dba. "
+        "Any other budget is reset by its id: budgets reset --budget ID.\n",
     )
 
 
@@ -345,7 +346,8 @@ async def test_a_policy_is_checked_on_the_command_line(tmp_path: Path) -> None:
 async def test_a_past_day_is_simulated_on_the_command_line(tmp_path: Path) -> None:
     policy = write(tmp_path, budget_document(entry("day", {"team": "dba"}), name="limits"))
     log = tmp_path / "access.log"
-    calls = [{"time": f"2026-11-20T0{hour}:00:00Z", "dimensions": ALICE, "tokens_in": 60, "tokens_out": 0} for hour in range(3)]
+    alice = {"team": "dba", "user_id": "alice", "asked_model": "gpt-4o", "dimensions": {}, "tokens_in": 60, "tokens_out": 0}
+    calls = [{"time": f"2026-11-20T0{hour}:00:00Z", **alice} for hour in range(3)]
     log.write_text("".join(json.dumps(call) + "\n" for call in calls), encoding="utf-8")
     words = ("simulate", "--policy", os.fspath(policy), "--from", os.fspath(log))
     code, out, err = await run("budgets", *words, environment={})

@@ -18,6 +18,7 @@ from agents.outcomes import (
     UpstreamFailed,
     Usage,
 )
+from agents.texts import reply_to
 from tests.unit.agents.doubles import BUDGET, SPENT_BODY, completion
 
 
@@ -85,6 +86,19 @@ def test_a_budget_code_is_a_spent_budget_whatever_the_status(status: int, code: 
         assert isinstance(classified(status, {"error": error}), BudgetExhausted)
     assert isinstance(classified(status, {"type": code, "message": "no more"}), BudgetExhausted)
     assert isinstance(classified(status, {"error": code}), BudgetExhausted)
+
+
+@pytest.mark.parametrize("code", ["no_budget", "model_unpriced"])
+def test_a_refusal_that_waiting_does_not_mend_is_told_in_the_gateways_own_words(code: str) -> None:
+    error = {"message": "No budget covers this caller.", "type": "budget_exceeded", "code": code, "param": None}
+    outcome = classified(429, {"error": error}, x_envoy_ratelimited="true")
+    assert outcome == RequestRefused(429, "No budget covers this caller.")
+    assert reply_to(outcome, "dba") == "The gateway refused the request (HTTP 429: No budget covers this caller.)."
+
+
+@pytest.mark.parametrize("message", [{}, {"message": None}, {"message": 7}])
+def test_such_a_refusal_needs_no_message(message: dict[str, object]) -> None:
+    assert isinstance(classified(429, {"error": {"code": "no_budget", **message}}), RequestRefused)
 
 
 def test_payment_required_is_a_spent_budget_without_any_code() -> None:
