@@ -14,7 +14,7 @@ from hiredis import pack_command
 from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as ConnectionLost
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import MovedError, NoScriptError, ResponseError
 from redis.exceptions import TimeoutError as NoAnswer
 
 MOST = 256
@@ -87,10 +87,23 @@ class Rounds:
     async def _answers(self, together: list[_Asked]) -> list[Any]:
         packed = b"".join(pack_command(("EVALSHA", asked.script.digest, *asked.words)) for asked in together)
         try:
-            return await self._exchange(packed, len(together))
+            answers = await self._exchange(packed, len(together))
         except (ConnectionLost, NoAnswer):
             # Once more, for a connection that a restarted store has closed. No script counts twice for it.
-            return await self._exchange(packed, len(together))
+            answers = await self._exchange(packed, len(together))
+        moved = next((answer for answer in answers if isinstance(answer, MovedError)), None)
+        if moved is None:
+            return answers
+        await self._follow(moved)
+        return await self._exchange(packed, len(together))
+
+    async def _follow(self, moved: MovedError) -> None:
+        """In a cluster a domain has one slot, and this says which node has it: the only one that is ever needed."""
+        pool: Any = self._redis.connection_pool
+        pool.connection_kwargs |= {"host": moved.host, "port": moved.port}
+        await pool.disconnect()
+        pool.reset()
+        self._idle.clear()
 
     async def _exchange(self, packed: bytes, expected: int) -> list[Any]:
         """redis-py's own pipeline packs in Python, which takes longer than all else that a check does."""

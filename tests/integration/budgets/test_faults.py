@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -122,29 +123,47 @@ async def ask_cluster(url: str, *words: str | bytes | int) -> Any:
 
 
 @pytest.fixture
-async def cluster(tmp_path: Path) -> AsyncIterator[str]:
-    """The URL of a node that has all slots."""
+async def cluster(tmp_path: Path) -> AsyncIterator[tuple[str, str]]:
+    """The URLs of two nodes that have half of the slots each."""
     with Ports() as ports:
-        port, bus = ports.take(), ports.take()
-        url = f"redis://127.0.0.1:{port}"
-        words = ("--bind", "127.0.0.1", "--port", f"{port}", "--cluster-port", f"{bus}", "--dir", os.fspath(tmp_path))
-        command = (os.fspath(get_binary_path()), *words, "--cluster-enabled", "yes", "--save", "", "--loglevel", "warning")
+        taken = [(ports.take(), ports.take()) for _ in range(2)]
+        first, second = (f"redis://127.0.0.1:{port}" for port, _ in taken)
 
-        async def serves_all_slots() -> bool:
+        async def serves() -> bool:
             try:
-                if not await ask_cluster(url, "SLOTS"):
-                    await ask_cluster(url, "ADDSLOTSRANGE", 0, 16383)
-                return b"cluster_state:ok" in await ask_cluster(url, "INFO")
+                if not await ask_cluster(second, "SLOTS"):
+                    await ask_cluster(second, "ADDSLOTSRANGE", 8192, 16383)
+                    await ask_cluster(first, "ADDSLOTSRANGE", 0, 8191)
+                    await ask_cluster(second, "MEET", "127.0.0.1", *taken[0])
+                return all([b"cluster_state:ok" in await ask_cluster(url, "INFO") for url in (first, second)])
             except (RedisError, OSError):
                 return False
 
         async with Supervisor(lambda name, line: None, lambda line: None) as supervisor:
-            await supervisor.start(Program("valkey", command, {}, Health(serves_all_slots, "the cluster to be up")))
-            yield url
+            await supervisor.start(_node(tmp_path / "0", *taken[0], Health(partial(_answers, first), "a node")))
+            await supervisor.start(_node(tmp_path / "1", *taken[1], Health(serves, "the cluster to be up")))
+            yield first, second
 
 
-async def test_a_cluster_takes_every_script_because_a_domain_has_one_slot(cluster: str) -> None:
-    store = ValkeyStore.connect(cluster, "agentic-budgets", 2, Metrics())
+async def _answers(url: str) -> bool:
+    try:
+        return b"cluster_state" in await ask_cluster(url, "INFO")
+    except (RedisError, OSError):
+        return False
+
+
+def _node(folder: Path, port: int, bus: int, health: Health) -> Program:
+    folder.mkdir()
+    words = ("--bind", "127.0.0.1", "--port", f"{port}", "--cluster-port", f"{bus}", "--dir", os.fspath(folder))
+    command = (os.fspath(get_binary_path()), *words, "--cluster-enabled", "yes", "--save", "", "--loglevel", "warning")
+    return Program(f"valkey-{folder.name}", command, {}, health)
+
+
+@pytest.mark.parametrize("named", [0, 1])
+async def test_a_cluster_takes_every_script_because_a_domain_has_one_slot_whichever_node_is_named(
+    cluster: tuple[str, str], named: int
+) -> None:
+    store = ValkeyStore.connect(cluster[named], "agentic-budgets", 2, Metrics())
     now = time.time()
     team, user = budget("team", limit=1_000), budget("user", limit=500, window=DAY, action=Action.AUDIT)
     holds = [Hold(team, 10), Hold(user, 10)]
@@ -160,6 +179,9 @@ async def test_a_cluster_takes_every_script_because_a_domain_has_one_slot(cluste
     assert await store.raises() == {team.key: "raised"}
     assert [tally.used for tally in await store.reset([team, user], now)] == [24, 24]
     await store.ping()
-    async with Redis.from_url(cluster) as redis:
-        assert len({await ask_cluster(cluster, "KEYSLOT", key) for key in await redis.keys()}) == 1
+    kept = []
+    for url in cluster:
+        async with Redis.from_url(url) as redis:
+            kept.append({await ask_cluster(url, "KEYSLOT", key) for key in await redis.keys()})
+    assert sorted(map(len, kept)) == [0, 1]
     await store.close()
