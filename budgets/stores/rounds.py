@@ -47,6 +47,7 @@ class Rounds:
         self._redis = redis
         self._timeout = timeout
         self._waiting: list[_Asked] = []
+        self._under_way = 0
         self._trips: set[asyncio.Task[None]] = set()
         self._idle: list[AbstractConnection] = []
 
@@ -54,22 +55,27 @@ class Rounds:
         """Raises what redis-py raises: RedisError or OSError."""
         asked = _Asked(script, (len(keys), *keys, *arguments), asyncio.get_running_loop().create_future())
         self._waiting.append(asked)
-        if len(self._trips) < SIDE_BY_SIDE:
+        if self._under_way < SIDE_BY_SIDE:
+            self._under_way += 1
             trip = asyncio.create_task(self._travel())
             self._trips.add(trip)
             trip.add_done_callback(self._trips.discard)
         return await asked.answer
 
     async def _travel(self) -> None:
-        while self._waiting:
-            together, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
-            try:
-                await self._ask(together)
-            except Exception as error:
-                # Whoever came meanwhile has waited for the same store: a trip of its own would double its wait.
-                together, self._waiting = together + self._waiting, []
-                for asked in together:
-                    _fail(asked, error)
+        try:
+            while self._waiting:
+                together, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+                try:
+                    await self._ask(together)
+                except Exception as error:
+                    # Whoever came meanwhile has waited for the same store: a trip of its own would double its wait.
+                    together, self._waiting = together + self._waiting, []
+                    for asked in together:
+                        _fail(asked, error)
+        finally:
+            # In the same step in which nobody was found waiting: whoever comes next must not count on this trip.
+            self._under_way -= 1
 
     async def _ask(self, together: list[_Asked]) -> None:
         unknown = []
