@@ -74,7 +74,8 @@ class Engine:
         """Raises StoreAway, unless it fails open."""
         rules, dimensions = self._rules(), call.dimensions
         applying = self._applying(rules, call)
-        estimate, unread = self._estimates.estimate(dimensions, max_tokens), self._estimates.unread(dimensions, max_tokens)
+        estimate = self._estimates.estimate(dimensions, max_tokens)
+        unread = self._estimates.unread(estimate, max_tokens)
         costs = [_cost(rules, each.budget, estimate, dimensions) for each in applying]
         if any(cost is None and each.budget.action is Action.BLOCK for each, cost in zip(applying, costs, strict=True)):
             return self._refused(Decision(refusal=Refusal.UNPRICED, model=dimensions.get("model")), call)

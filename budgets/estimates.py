@@ -55,12 +55,11 @@ class Estimates:
         output = max_tokens if max_tokens is not None and _is_sensible(max_tokens) else ceil(means.output)
         return Usage(ceil(means.input), output)
 
-    def unread(self, dimensions: Mapping[str, str], max_tokens: int | None = None) -> Usage:
+    def unread(self, estimate: Usage, max_tokens: int | None = None) -> Usage:
         """What to take for used where nobody read the usage: the estimate, and the first guess at least.
 
         Else a caller who lets a few small answers finish could hang up on large ones for nearly nothing.
         """
-        estimate = self.estimate(dimensions, max_tokens)
         least_input, least_output = ceil(self._first.input), ceil(self._first.output)
         if _is_sensible(max_tokens):  # no answer is longer
             return Usage(max(estimate.input, least_input), estimate.output)

@@ -72,8 +72,8 @@ class AsAsked(Estimates):
     def estimate(self, dimensions: Mapping[str, str], max_tokens: int | None = None) -> Usage:
         return Usage(output=max_tokens or 0)
 
-    def unread(self, dimensions: Mapping[str, str], max_tokens: int | None = None) -> Usage:
-        return self.estimate(dimensions, max_tokens)
+    def unread(self, estimate: Usage, max_tokens: int | None = None) -> Usage:
+        return estimate
 
 
 class Books(RuleBasedStateMachine):

@@ -86,15 +86,17 @@ def test_a_long_model_name_is_kept_in_part() -> None:
 def test_a_caller_who_taught_small_answers_cannot_hang_up_on_large_ones_for_nothing() -> None:
     estimates = learnt(*[Usage(1, 1)] * 40)
     assert estimates.estimate(DBA) == Usage(1, 1)
-    assert estimates.unread(DBA) == Usage(250, 750)
+    assert estimates.unread(estimates.estimate(DBA)) == Usage(250, 750)
 
 
 def test_an_answer_that_nobody_read_is_no_longer_than_its_caller_allowed() -> None:
-    assert learnt(Usage(400, 900)).unread(DBA, 60) == Usage(400, 60)
+    estimates = learnt(Usage(400, 900))
+    assert estimates.unread(estimates.estimate(DBA, 60), 60) == Usage(400, 60)
 
 
 def test_an_answer_that_nobody_read_is_taken_to_be_like_those_before_it() -> None:
-    assert learnt(Usage(400, 900)).unread(DBA) == Usage(400, 900)
+    estimates = learnt(Usage(400, 900))
+    assert estimates.unread(estimates.estimate(DBA)) == Usage(400, 900)
 
 
 tokens = st.integers(0, 2**32 - 1)
