@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from starlette.requests import ClientDisconnect
 
 from mock_llm.answers import DONE, Answer
 from mock_llm.chat_request import DEFAULT_MODEL, read_chat_request
@@ -11,7 +12,10 @@ from mock_llm.config import Settings
 from mock_llm.connection import EventStream, is_gone
 from mock_llm.draws import Draws
 from mock_llm.errors import ApiError, answer_errors
+from mock_llm.faults import HEADER, Faults, ordered_fault
+from mock_llm.faulty import faulty_answer
 from mock_llm.ledger import Ledger, caller_of
+from mock_llm.replies import reply_to
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -19,27 +23,33 @@ def create_app(settings: Settings) -> FastAPI:
     answer_errors(app)
     ledger = Ledger()
     draws = Draws(settings.seed)
+    faults = Faults(settings.fault_rates or {}, settings.seed)
     started = int(time.time())
 
     async def chat_completions(request: Request) -> Response:
         asked = read_chat_request(await _read_body(request, settings.max_body))
+        order = ordered_fault(request.headers.get(HEADER), asked.text)
         account = ledger.account(caller_of(request.headers))
         draw = draws.next(account)
+        reply, completion_tokens = reply_to(asked, draw)
         answer = Answer(
             answer_id=draw.answer_id,
             created=int(time.time()),
             model=asked.model,
-            essay=draw.essay,
+            reply=reply,
             prompt_tokens=asked.prompt_tokens,
-            completion_tokens=draw.completion_tokens,
+            completion_tokens=completion_tokens,
         )
 
         def enter() -> None:
             account.enter(answer.prompt_tokens, answer.completion_tokens)
 
+        fault = faults.next(order, account)
+        if fault is not None:
+            return faulty_answer(fault, answer, asked, request, account)
         if asked.stream:
-            usage = answer.usage_event() if asked.include_usage else None
-            return EventStream(answer.events(asked.include_usage), usage, DONE, enter)
+            usage = (answer.usage_event(), enter) if asked.include_usage else None
+            return EventStream(answer.events(asked.include_usage), usage, DONE)
         if not is_gone(request.receive):
             enter()
         return Response(answer.document(), media_type="application/json")
@@ -70,8 +80,12 @@ async def _read_body(request: Request, limit: int) -> bytes:
             415, f"Unsupported content type: {content_type[:80]!r}. Send application/json.", None, "unsupported_content_type"
         )
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
+    more = True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
         if len(body) > limit:
             raise ApiError(
                 413,
@@ -79,4 +93,5 @@ async def _read_body(request: Request, limit: int) -> bytes:
                 None,
                 "request_too_large",
             )
+        more = message.get("more_body", False)
     return bytes(body)

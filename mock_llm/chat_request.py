@@ -3,23 +3,30 @@
 There an optional parameter that is null is one that is absent.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from mock_llm.errors import ApiError
+from mock_llm.errors import ApiError, kind_of, wrong_type
+from mock_llm.messages import read_conversation
 from mock_llm.strict_json import read_json
+from mock_llm.tool_calls import ToolCall, calls_for, introduction
+from mock_llm.tools import read_toolbox
 
 DEFAULT_MODEL = "mock-essay-7b"
 TOKENS_PER_WORD = 1.3
-ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 
 
-@dataclass(frozen=True, slots=True)
-class ChatRequest:
+class ChatRequest(NamedTuple):
     model: str
     prompt_tokens: int
     stream: bool
     include_usage: bool
+    text: str
+    """Of the last user message."""
+    max_tokens: int | None
+    calls: tuple[ToolCall, ...]
+    """The tools to call in place of an essay."""
+    introduction: str
+    """What stands before the essay; may be empty."""
 
 
 def read_chat_request(body: bytes) -> ChatRequest:
@@ -29,17 +36,27 @@ def read_chat_request(body: bytes) -> ChatRequest:
     except ValueError as error:
         raise ApiError(400, f"We could not parse the JSON body of your request: {error}.") from None
     if not isinstance(asked, dict):
-        raise ApiError(400, f"The JSON body of your request must be an object, but it is {_kind(asked)}.")
+        raise ApiError(400, f"The JSON body of your request must be an object, but it is {kind_of(asked)}.")
     stream = _boolean(asked, "stream", "stream")
+    model = _model(asked)
+    conversation = read_conversation(asked)
+    toolbox = read_toolbox(asked)
     return ChatRequest(
-        model=_model(asked), prompt_tokens=_prompt_tokens(asked), stream=stream, include_usage=_usage_wanted(asked, stream)
+        model=model,
+        prompt_tokens=max(1, int(conversation.words * TOKENS_PER_WORD)),
+        stream=stream,
+        include_usage=_usage_wanted(asked, stream),
+        text=conversation.text,
+        max_tokens=_max_tokens(asked),
+        calls=calls_for(toolbox, conversation) if toolbox.tools else (),
+        introduction=introduction(conversation) if conversation.results else "",
     )
 
 
 def _model(asked: dict[str, Any]) -> str:
     model = asked.get("model", DEFAULT_MODEL)
     if not isinstance(model, str):
-        raise _wrong_type("model", "a string", model)
+        raise wrong_type("model", "a string", model)
     if not model:
         raise ApiError(400, "Invalid 'model': it is empty. Leave it out or name a model.", "model", "invalid_value")
     return model
@@ -50,7 +67,7 @@ def _usage_wanted(asked: dict[str, Any], stream: bool) -> bool:
     if options is None:
         return False
     if not isinstance(options, dict):
-        raise _wrong_type("stream_options", "an object", options)
+        raise wrong_type("stream_options", "an object", options)
     if not stream:
         raise ApiError(400, "The 'stream_options' parameter is only allowed when 'stream' is enabled.", "stream_options")
     return _boolean(options, "include_usage", "stream_options.include_usage")
@@ -59,63 +76,26 @@ def _usage_wanted(asked: dict[str, Any], stream: bool) -> bool:
 def _boolean(members: dict[str, Any], key: str, param: str) -> bool:
     value = members.get(key)
     if value is not None and not isinstance(value, bool):
-        raise _wrong_type(param, "a boolean", value)
+        raise wrong_type(param, "a boolean", value)
     return bool(value)
 
 
-def _prompt_tokens(asked: dict[str, Any]) -> int:
-    if "messages" not in asked:
-        raise _missing("messages")
-    messages = asked["messages"]
-    if not isinstance(messages, list):
-        raise _wrong_type("messages", "an array", messages)
-    if not messages:
-        raise ApiError(400, "Invalid 'messages': expected at least one message.", "messages", "empty_array")
-    words = sum(_words(message, f"messages[{index}]") for index, message in enumerate(messages))
-    return max(1, int(words * TOKENS_PER_WORD))
+def _max_tokens(asked: dict[str, Any]) -> int | None:
+    older = _token_limit(asked, "max_tokens")
+    newer = _token_limit(asked, "max_completion_tokens")
+    if older is not None and newer is not None:
+        message = "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported."
+        raise ApiError(400, message, "max_tokens", "invalid_parameter_combination")
+    return older if newer is None else newer
 
 
-def _words(message: Any, param: str) -> int:
-    if not isinstance(message, dict):
-        raise _wrong_type(param, "an object", message)
-    if "role" not in message:
-        raise _missing(f"{param}.role")
-    role = message["role"]
-    if not isinstance(role, str):
-        raise _wrong_type(f"{param}.role", "a string", role)
-    if role not in ROLES:
-        raise ApiError(400, f"Invalid value: {role[:80]!r}. Supported values are: {ROLES}.", f"{param}.role", "invalid_value")
-    content = message.get("content")
-    if isinstance(content, str):
-        return len(content.split())
-    if isinstance(content, list):
-        return sum(_part_words(part, f"{param}.content[{index}]") for index, part in enumerate(content))
-    if content is None and role == "assistant":
-        return 0
-    raise _wrong_type(f"{param}.content", "a string or an array of parts", content)
-
-
-def _part_words(part: Any, param: str) -> int:
-    if not isinstance(part, dict):
-        raise _wrong_type(param, "an object", part)
-    if not isinstance(part.get("type"), str):
-        raise _wrong_type(f"{param}.type", "a string", part.get("type"))
-    if part["type"] != "text":
-        return 0
-    if not isinstance(part.get("text"), str):
-        raise _wrong_type(f"{param}.text", "a string", part.get("text"))
-    return len(part["text"].split())
-
-
-def _missing(param: str) -> ApiError:
-    return ApiError(400, f"Missing required parameter: '{param}'.", param, "missing_required_parameter")
-
-
-def _wrong_type(param: str, expected: str, value: Any) -> ApiError:
-    message = f"Invalid type for '{param}': expected {expected}, but got {_kind(value)} instead."
-    return ApiError(400, message, param, "invalid_type")
-
-
-def _kind(value: Any) -> str:
-    kinds = {bool: "a boolean", int: "an integer", float: "a number", str: "a string", list: "an array", dict: "an object"}
-    return kinds.get(type(value), "null")
+def _token_limit(asked: dict[str, Any], param: str) -> int | None:
+    limit = asked.get(param)
+    if limit is None:
+        return None
+    if not isinstance(limit, int) or isinstance(limit, bool):
+        raise wrong_type(param, "an integer", limit)
+    if limit < 1:
+        message = f"Invalid '{param}': integer below minimum value. Expected a value >= 1, but got {limit} instead."
+        raise ApiError(400, message, param, "integer_below_min_value")
+    return limit

@@ -1,17 +1,24 @@
-"""Whether the client is still there, to the instant, so that the ledger holds what was handed out and nothing else."""
+"""The connection itself: whether the client is still there, to the instant, and the ways in which a connection can fail it."""
 
 import asyncio
+import contextlib
+import socket
+import struct
 from collections.abc import Callable, Iterable
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+"""SO_LINGER, on, for 0 seconds: what closes the socket sends RST in place of FIN."""
+
 
 def is_gone(receive: Receive) -> bool:
     """Whether the server knows by now that the client has disconnected. To be asked once the body has been read.
 
-    Takes one step of `receive` rather than awaiting it: after a disconnect it answers at once, otherwise it would wait.
-    Starlette's `Request.is_disconnected` lets other tasks run meanwhile, and so cannot say what held when a send returned.
+    The ledger holds what was handed out and nothing else, so this takes one step of `receive` rather than awaiting it: after a
+    disconnect it answers at once, otherwise it would wait. Starlette's `Request.is_disconnected` lets other tasks run
+    meanwhile, and so cannot say what held when a send returned.
     """
     step = receive().__await__()
     try:
@@ -23,15 +30,14 @@ def is_gone(receive: Receive) -> bool:
 
 
 class EventStream(Response):
-    """Server-sent events, each handed over on its own. `on_usage` is called once the usage event has been."""
+    """Server-sent events, each handed over on its own. `usage` is the usage event, and what to call once it has been."""
 
     media_type = "text/event-stream"
 
-    def __init__(self, events: Iterable[bytes], usage: bytes | None, end: bytes, on_usage: Callable[[], None]) -> None:
+    def __init__(self, events: Iterable[bytes], usage: tuple[bytes, Callable[[], None]] | None, end: bytes) -> None:
         self._events = events
         self._usage = usage
         self._end = end
-        self._on_usage = on_usage
         self.status_code = 200
         self.background = None
         self.init_headers({"cache-control": "no-cache"})
@@ -44,8 +50,73 @@ class EventStream(Response):
             if is_gone(receive):
                 return
         if self._usage is not None:
-            await send({"type": "http.response.body", "body": self._usage, "more_body": True})
+            event, told = self._usage
+            await send({"type": "http.response.body", "body": event, "more_body": True})
             if is_gone(receive):
                 return
-            self._on_usage()
+            told()
         await send({"type": "http.response.body", "body": self._end, "more_body": False})
+
+
+class Silence(Response):
+    """No answer until the client leaves; after so many seconds the connection is closed."""
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(_disconnect(receive), self._patience)
+            return
+        await _hang_up(receive)
+
+
+class Reset(Response):
+    """A TCP reset in place of an answer."""
+
+    def __init__(self) -> None:
+        pass
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        transport = _transport(receive)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        transport.abort()
+        await _disconnect(receive)
+
+
+class BrokenOff(Response):
+    """A 200 whose connection is closed behind these chunks. `length` is announced; without one the body is chunked."""
+
+    def __init__(self, chunks: Iterable[bytes], length: int | None, media_type: str) -> None:
+        self._chunks = chunks
+        self.media_type = media_type
+        self.status_code = 200
+        self.init_headers({} if length is None else {"content-length": str(length)})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        for chunk in self._chunks:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await _hang_up(receive)
+
+
+async def _hang_up(receive: Receive) -> None:
+    """Close the connection behind what has been written, and return when it is closed: to the server the client has left."""
+    _transport(receive).close()
+    await _disconnect(receive)
+
+
+async def _disconnect(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _transport(receive: Receive) -> asyncio.Transport:
+    """The connection that `receive` reads from. ASGI has no word for it, so this asks uvicorn's request, whose method it is.
+
+    Raises ConnectionError on another server, which makes of it what it makes of an application that fails.
+    """
+    transport: asyncio.Transport | None = getattr(getattr(receive, "__self__", None), "transport", None)
+    if transport is None:
+        raise ConnectionError("This fault needs uvicorn, whose connection it breaks. Serve the mock with `python -m mock_llm`.")
+    return transport

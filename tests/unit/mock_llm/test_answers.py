@@ -3,14 +3,15 @@ from typing import Any
 
 import pytest
 
-from mock_llm.answers import DONE, WORDS_PER_CHUNK, Answer, pieces
+from mock_llm.answers import DONE, Answer
 from mock_llm.essays import ESSAYS
+from mock_llm.replies import ESSAY_REPLIES, WORDS_PER_CHUNK, pieces
 
 MODEL = 'm"\u2028\N{GRINNING FACE}'
 
 
 def an_answer(essay: int = 0) -> Answer:
-    return Answer("chatcmpl-1", 1_700_000_000, MODEL, essay, prompt_tokens=10, completion_tokens=400)
+    return Answer("chatcmpl-1", 1_700_000_000, MODEL, ESSAY_REPLIES[essay], prompt_tokens=10, completion_tokens=400)
 
 
 def data_of(event: bytes) -> Any:
@@ -78,3 +79,9 @@ def test_the_usage_event_has_usage_and_no_choices() -> None:
 def test_no_event_can_be_cut_by_a_reader_that_splits_at_unicode_line_ends() -> None:
     for event in [*an_answer().events(True), an_answer().usage_event(), DONE]:
         assert len(event.decode().splitlines()) == 2
+
+
+def test_a_document_may_lack_its_usage_or_its_choices() -> None:
+    whole = json.loads(an_answer().document())
+    assert json.loads(an_answer().document_without_usage()) == {key: whole[key] for key in whole if key != "usage"}
+    assert json.loads(an_answer().empty_document()) == whole | {"choices": []}

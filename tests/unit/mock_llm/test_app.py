@@ -153,3 +153,45 @@ async def test_the_models_and_the_health_are_answered() -> None:
         assert models["object"] == "list"
         assert [(model["id"], model["object"]) for model in models["data"]] == [("mock-essay-7b", "model")]
         assert (await http.get("/healthz")).json() == {"status": "ok"}
+
+
+ASKS: dict[str, Any] = HELLO | {
+    "messages": [{"role": "user", "content": "ask support-agent"}],
+    "tools": [{"type": "function", "function": {"name": "kagent__NS__support_agent"}}],
+}
+
+
+@pytest.mark.parametrize(
+    ("asked", "completion_tokens", "finish_reason"),
+    [(ASKS, 20, "tool_calls"), (ASKS | {"max_tokens": 5}, 5, "length"), (HELLO | {"max_completion_tokens": 9}, 9, "length")],
+)
+@pytest.mark.parametrize("stream", [False, True])
+async def test_usage_of_calls_and_of_what_was_cut_is_the_ledgers(
+    asked: dict[str, Any], completion_tokens: int, finish_reason: str, stream: bool
+) -> None:
+    async with client() as http:
+        if stream:
+            options = {"stream": True, "stream_options": {"include_usage": True}}
+            *_, end, last = chunks_of(await http.post(URL, json=asked | options, headers=ALICE))
+        else:
+            end = last = (await http.post(URL, json=asked, headers=ALICE)).json()
+        assert last["usage"]["completion_tokens"] == completion_tokens
+        assert end["choices"][0]["finish_reason"] == finish_reason
+        assert (await http.get("/ledger")).json() == {
+            "callers": [{"team": "dba", "user": "alice", "requests": 1, **last["usage"]}]
+        }
+
+
+async def test_a_request_refused_for_its_fault_header_leaves_the_seed_alone() -> None:
+    async with client() as http:
+        assert (await http.post(URL, json=HELLO, headers=ALICE | {"x-mock-fault": "nope"})).status_code == 400
+        after = (await http.post(URL, json=HELLO, headers=ALICE)).json()
+    async with client() as http:
+        assert (await http.post(URL, json=HELLO, headers=ALICE)).json()["id"] == after["id"]
+
+
+async def test_a_fault_that_needs_a_connection_says_so_where_there_is_none() -> None:
+    async with client() as http:
+        for fault in ("reset", "cut"):
+            with pytest.raises(ConnectionError, match="needs uvicorn"):
+                await http.post(URL, json=HELLO, headers={"x-mock-fault": fault})

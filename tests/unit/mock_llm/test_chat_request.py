@@ -9,6 +9,8 @@ from mock_llm.chat_request import ChatRequest, read_chat_request
 from mock_llm.errors import ApiError
 
 HELLO = [{"role": "user", "content": "hello"}]
+A_CALL = {"id": "call_1", "type": "function", "function": {"name": "a__NS__support_agent", "arguments": "{}"}}
+AGENT = {"type": "function", "function": {"name": "a__NS__support_agent"}}
 
 
 def read(**members: Any) -> ChatRequest:
@@ -22,7 +24,16 @@ def refusal(body: bytes) -> ApiError:
 
 
 def test_the_least_request_gets_the_default_model_and_no_stream() -> None:
-    assert read() == ChatRequest(model="mock-essay-7b", prompt_tokens=1, stream=False, include_usage=False)
+    assert read() == ChatRequest(
+        model="mock-essay-7b",
+        prompt_tokens=1,
+        stream=False,
+        include_usage=False,
+        text="hello",
+        max_tokens=None,
+        calls=(),
+        introduction="",
+    )
 
 
 def test_a_stream_with_usage_is_understood() -> None:
@@ -36,7 +47,7 @@ def test_a_stream_has_no_usage_unless_asked_for(options: dict[str, bool]) -> Non
 
 
 def test_unknown_parameters_are_accepted() -> None:
-    assert read(temperature=0.2, tools=[], frobnicate={"a": None}) == read()
+    assert read(temperature=0.2, functions=[], frobnicate={"a": None}) == read()
 
 
 @given(words=st.integers(min_value=0, max_value=400))
@@ -49,9 +60,9 @@ def test_the_words_of_all_messages_and_text_parts_are_counted() -> None:
     messages = [
         {"role": "system", "content": "one two\nthree"},
         {"role": "user", "content": [{"type": "text", "text": "four five"}, {"type": "image_url", "image_url": {}}]},
-        {"role": "assistant", "content": None, "tool_calls": []},
-        {"role": "assistant", "tool_calls": []},
-        {"role": "tool", "content": "six seven eight nine ten", "tool_call_id": "x"},
+        {"role": "assistant", "content": None},
+        {"role": "assistant", "tool_calls": [A_CALL]},
+        {"role": "tool", "content": "six seven eight nine ten", "tool_call_id": "call_1"},
     ]
     assert read(messages=messages).prompt_tokens == 13
 
@@ -69,6 +80,12 @@ def test_the_words_of_all_messages_and_text_parts_are_counted() -> None:
         ({"model": 7}, "model", "invalid_type"),
         ({"model": None}, "model", "invalid_type"),
         ({"model": ""}, "model", "invalid_value"),
+        ({"max_tokens": "9"}, "max_tokens", "invalid_type"),
+        ({"max_tokens": True}, "max_tokens", "invalid_type"),
+        ({"max_completion_tokens": 9.5}, "max_completion_tokens", "invalid_type"),
+        ({"max_tokens": 0}, "max_tokens", "integer_below_min_value"),
+        ({"max_completion_tokens": -1}, "max_completion_tokens", "integer_below_min_value"),
+        ({"max_tokens": 9, "max_completion_tokens": 9}, "max_tokens", "invalid_parameter_combination"),
         ({"messages": []}, "messages", "empty_array"),
         ({"messages": None}, "messages", "invalid_type"),
         ({"messages": "hello"}, "messages", "invalid_type"),
@@ -119,3 +136,31 @@ def test_no_body_whatever_does_worse_than_a_refusal(body: bytes) -> None:
 def test_an_optional_parameter_that_is_null_is_absent() -> None:
     assert read(stream=None, stream_options=None) == read()
     assert read(stream=True, stream_options={"include_usage": None}) == read(stream=True)
+
+
+@pytest.mark.parametrize("param", ["max_tokens", "max_completion_tokens"])
+def test_a_limit_goes_by_two_names_and_may_be_null(param: str) -> None:
+    assert read(**{param: 9}).max_tokens == 9
+    assert read(**{param: None}).max_tokens is None
+    assert read(max_tokens=None, max_completion_tokens=9).max_tokens == 9
+
+
+def test_the_text_is_the_last_user_messages_whatever_stands_behind_it() -> None:
+    parts = [{"type": "text", "text": "one"}, {"type": "image_url", "image_url": {}}, {"type": "text", "text": "two"}]
+    said = [
+        *HELLO,
+        {"role": "user", "content": parts},
+        {"role": "assistant", "content": "no"},
+        {"role": "system", "content": "x"},
+    ]
+    assert read(messages=said).text == "one\ntwo"
+    assert read(messages=[{"role": "system", "content": "x"}]).text == ""
+
+
+def test_a_prompt_that_names_a_tool_calls_it_and_what_the_tool_said_introduces_the_reply() -> None:
+    asks = {"role": "user", "content": "ask support-agent"}
+    (call,) = read(messages=[asks], tools=[AGENT]).calls
+    assert call.name == "a__NS__support_agent"
+    told = [asks, {"role": "assistant", "tool_calls": [A_CALL]}, {"role": "tool", "tool_call_id": "call_1", "content": "No."}]
+    after = read(messages=told, tools=[AGENT])
+    assert (after.calls, after.introduction) == ((), "support-agent says: No.")

@@ -99,6 +99,11 @@ async def test_a_client_that_leaves_before_its_body_is_whole_costs_nothing_and_r
         async def receive(self) -> Message:
             return {"type": "http.disconnect"}
 
+        async def send(self, message: Message) -> None:
+            statuses.append(message.get("status"))
+
+    statuses: list[int | None] = []
     app = create_app(Settings(seed=7))
     await Impatient(STREAM, leaves_at=0).call(app)
+    assert statuses[0] == 499
     assert await ledger_of(app) == []
