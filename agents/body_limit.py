@@ -1,36 +1,66 @@
-"""A bound on request bodies; the A2A SDK has none."""
+"""A bound on request bodies, and a look into them; the A2A SDK has neither."""
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from agents.json_body import BodyError, check_json
+
 MOST_BYTES = 1024 * 1024
+
+MOST_HEADER_BYTES = 64 * 1024
 
 PATIENCE = 32
 """Times the limit that are read and thrown away, so that whoever sent them can be told."""
 
 
 class BodyLimit:
-    """Answers 413 where a body is larger than `most` bytes, by what it declares or by what it turns out to be."""
+    """Answers 413 where a body is larger than `most` bytes, by what it declares or by what it turns out to be.
 
-    def __init__(self, app: ASGIApp, most: int = MOST_BYTES) -> None:
+    A body that is no usable JSON is refused as A2A says: at `rpc_path` by an error of JSON-RPC's, and elsewhere by HTTP 400.
+    """
+
+    def __init__(self, app: ASGIApp, most: int = MOST_BYTES, rpc_path: str = "/") -> None:
         self._app = app
         self._most = most
+        self._rpc_path = rpc_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > MOST_HEADER_BYTES:
+            await _too_large("headers are", MOST_HEADER_BYTES, 431)(scope, receive, send)
+            return
         declared = Headers(scope=scope).get("content-length", "")
         too_large = declared.isdecimal() and int(declared[:20]) > self._most
         body = [] if too_large else await _read(receive, self._most)
         if body:
-            await self._app(scope, _replay(body, receive), send)
+            refusal = self._refusal(scope, b"".join(message.get("body", b"") for message in body))
+            await (refusal or self._app)(scope, _replay(body, receive), send)
             return
         # A client hears nothing while it still sends, and a connection that is closed on it loses the answer.
         await _read(receive, PATIENCE * self._most, keep=False)
-        error = {"message": f"The request's body is larger than {self._most} bytes.", "type": "request_too_large"}
-        await JSONResponse({"error": error}, 413, {"connection": "close"})(scope, receive, send)
+        await _too_large("body is", self._most, 413)(scope, receive, send)
+
+    def _refusal(self, scope: Scope, body: bytes) -> JSONResponse | None:
+        to_rpc = scope["method"] == "POST" and scope["path"] == self._rpc_path
+        if not body and not to_rpc:
+            return None
+        try:
+            check_json(body)
+        except BodyError as error:
+            told = f"The request's body {error}."
+        else:
+            return None
+        if to_rpc:
+            return JSONResponse({"jsonrpc": "2.0", "id": None, "error": {"code": -32700, "message": told}})
+        return JSONResponse({"error": {"code": 400, "status": "INVALID_ARGUMENT", "message": told}}, 400)
+
+
+def _too_large(what: str, most: int, status: int) -> JSONResponse:
+    error = {"message": f"The request's {what} larger than {most} bytes.", "type": "request_too_large"}
+    return JSONResponse({"error": error}, status, {"connection": "close"})
 
 
 async def _read(receive: Receive, most: int, keep: bool = True) -> list[Message]:

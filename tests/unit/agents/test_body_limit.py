@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from agents.body_limit import BodyLimit
+from agents.body_limit import MOST_HEADER_BYTES, BodyLimit
 
 pytestmark = pytest.mark.anyio
 
@@ -21,9 +21,11 @@ class Echo:
         await PlainTextResponse(body)(scope, receive, send)
 
 
-async def post(app: BodyLimit, content: bytes | AsyncIterator[bytes]) -> httpx.Response:
+async def post(
+    app: BodyLimit, content: bytes | AsyncIterator[bytes], path: str = "/message:send", headers: dict[str, str] | None = None
+) -> httpx.Response:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://agent") as client:
-        return await client.post("/", content=content)
+        return await client.post(path, content=content, headers=headers)
 
 
 async def pieces(count: int) -> AsyncIterator[bytes]:
@@ -49,4 +51,31 @@ async def test_a_larger_body_is_refused_and_does_not_reach_the_application(
     response = await post(BodyLimit(echo, 10), content)
     assert response.status_code == 413
     assert response.json()["error"]["message"] == "The request's body is larger than 10 bytes."
+    assert not echo.called
+
+
+async def test_headers_beyond_the_limit_are_refused() -> None:
+    echo = Echo()
+    response = await post(BodyLimit(echo), b"{}", headers={"x-user-id": "x" * MOST_HEADER_BYTES})
+    assert response.status_code == 431
+    assert "headers are larger than 65536 bytes" in response.json()["error"]["message"]
+    assert not echo.called
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[" * 100])
+async def test_at_json_rpcs_path_what_is_no_json_is_an_error_of_json_rpcs(content: bytes) -> None:
+    echo = Echo()
+    response = await post(BodyLimit(echo), content, "/")
+    assert response.status_code == 200
+    answer = response.json()
+    assert (answer["jsonrpc"], answer["id"], answer["error"]["code"]) == ("2.0", None, -32700)
+    assert answer["error"]["message"].startswith("The request's body is ")
+    assert not echo.called
+
+
+async def test_elsewhere_what_is_no_json_is_a_bad_request() -> None:
+    echo = Echo()
+    response = await post(BodyLimit(echo), b"{")
+    assert response.status_code == 400
+    assert response.json()["error"]["status"] == "INVALID_ARGUMENT"
     assert not echo.called
