@@ -1,73 +1,157 @@
 """The A2A server: JSON-RPC and HTTP+JSON, 1.0 and 0.3, all from the root path."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import NamedTuple
 
-from a2a.server.request_handlers import DefaultRequestHandler
-from a2a.server.routes import create_agent_card_routes, create_jsonrpc_routes, create_rest_routes
+import httpx
+from a2a.server.context import ServerCallContext
+from a2a.server.routes import create_agent_card_routes
+from a2a.types import Task
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from agents.admission import Admission
+from agents.balance import Balance
 from agents.body_limit import BodyLimit
+from agents.callers import Callers, NamedUser
 from agents.card import build_card
 from agents.config import Settings
+from agents.connection import Connection
+from agents.conversations import Conversations
+from agents.endpoints import a2a_routes
 from agents.executor import LAST_WORDS, Executor
-from agents.graph import GraphBuilder, build_graph
+from agents.graph import build_graph
+from agents.handler import DiscreetHandler
+from agents.kagent.controller import connect
+from agents.kagent.headers import caller_of
+from agents.kagent.pushes import pusher
+from agents.kit import GraphBuilder, Kit
+from agents.ladder import Ladder
 from agents.llm import GatewayLLM
-from agents.memory import Conversations, ConversationSaver
-from agents.shutdown import GRACE, on_sigterm
-from agents.tasks import BoundedTaskStore, BusyTaskRefused
+from agents.meter import LastMeter
+from agents.peers.calls import CallablePeers
+from agents.storage.store import Storage
 from agents.turn import check_graph
 
+log = logging.getLogger(__name__)
 
-def create_app(settings: Settings, graph: GraphBuilder = build_graph, llm: GatewayLLM | None = None) -> Starlette:
-    """The agent of one team. `graph` is where an agent developer puts their own; `llm` is for tests.
+GRACE = 15
+"""Seconds for running tasks at SIGTERM. The server waits 20 for its connections, and kagent 30 for the pod."""
+
+LAST_PUSHES = 5
+"""Seconds for kagent's controller to take what it has not been told yet, once all tasks have ended."""
+
+SWEEP = 600
+"""Seconds between two sweeps of the storage."""
+
+PARKED = 600
+"""Seconds after which the SDK lets go of a task that waits for its user; no task of ours does."""
+
+
+class Agent(NamedTuple):
+    """`drain` begins the shutdown: running tasks get `GRACE` seconds to end."""
+
+    app: Starlette
+    drain: Callable[[], object]
+
+
+def create_agent(
+    settings: Settings,
+    storage: Storage,
+    graph: GraphBuilder = build_graph,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> Agent:
+    """The agent of one team. `graph` is where an agent developer puts their own; `transport` is for tests.
 
     Raises GraphError where the graph cannot be served.
     """
-    llm = llm or GatewayLLM(settings)
-    checkpointer = ConversationSaver()
-    compiled = graph(llm, team=settings.identity.team, system_prompt=settings.system_prompt, checkpointer=checkpointer)
-    check_graph(compiled, checkpointer)
-    executor = Executor(Conversations(compiled, checkpointer))
-    card = build_card(settings)
-    tasks = BoundedTaskStore()
-    handler = DefaultRequestHandler(
-        agent_executor=executor,
-        task_store=tasks,
-        agent_card=card,
-        request_context_builder=BusyTaskRefused(tasks),
+    connection = Connection(settings, transport)
+    caller = caller_of(settings)
+    peers = CallablePeers(
+        settings.callable_peers,
+        max_hops=settings.max_hops,
+        timeout=settings.peer_timeout,
+        to_controller=caller.headers if caller else None,
     )
+    compiled = graph(_kit(settings, storage, connection, peers))
+    check_graph(compiled, storage.checkpointer)
+    executor = Executor(Conversations(compiled, storage), settings.full_name, settings.max_hops)
+    card = build_card(settings)
+    handler = DiscreetHandler(
+        agent_executor=executor,
+        task_store=storage.tasks,
+        event_stream=storage.events,
+        agent_card=card,
+        request_context_builder=Admission(storage),
+        validate_input_modes=True,
+        interrupted_task_timeout=PARKED,
+    )
+    storage.on_cancelled(executor.stop)
+    draining: list[asyncio.Task[None]] = []
+
+    def drain() -> None:
+        if not draining:
+            draining.append(asyncio.create_task(executor.drain(GRACE)))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        draining: list[asyncio.Task[None]] = []
-
-        def drain() -> None:
-            if not draining:
-                draining.append(asyncio.create_task(executor.drain(GRACE)))
-
-        on_sigterm(drain)
+        controller = connect(settings)
+        push = pusher(controller)
+        storage.on_saved(push)
+        sweeping = asyncio.create_task(_sweep(storage, push))
         yield
+        sweeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await sweeping
         drain()
         await draining[0]
         await handler.aclose()
-        await llm.aclose()
+        if controller:
+            await controller.aclose(LAST_PUSHES)
+        await peers.aclose()
+        await connection.aclose()
 
     # A stream lives on until its task has ended, or has said that it failed.
-    stream_grace = GRACE + LAST_WORDS
     routes = [
         Route("/health", health),
         *create_agent_card_routes(card),
-        *create_jsonrpc_routes(handler, "/", enable_v0_3_compat=True, shutdown_grace_period=stream_grace),
-        # Last, for it ends in a catch-all.
-        *create_rest_routes(handler, enable_v0_3_compat=True, shutdown_grace_period=stream_grace),
+        # Last, for they end in a catch-all.
+        *a2a_routes(handler, Callers(), GRACE + LAST_WORDS),
     ]
-    return Starlette(routes=routes, middleware=[Middleware(BodyLimit)], lifespan=lifespan)
+    return Agent(Starlette(routes=routes, middleware=[Middleware(BodyLimit)], lifespan=lifespan), drain)
+
+
+def _kit(settings: Settings, storage: Storage, connection: Connection, peers: CallablePeers) -> Kit:
+    last_meter = LastMeter()
+    ladder = Ladder(settings.llm_cheaper_model) if settings.budget_ladder else None
+    llm = GatewayLLM(connection, settings.llm_model, last_meter=last_meter, stream=settings.llm_stream, ladder=ladder)
+    return Kit(
+        call_llm=llm,
+        peers=peers,
+        budget=Balance(connection, last_meter),
+        team=settings.identity.team,
+        system_prompt=settings.system_prompt,
+        checkpointer=storage.checkpointer,
+        longest_wait=settings.budget_longest_wait if settings.on_budget_exhausted == "wait" else 0,
+    )
+
+
+async def _sweep(storage: Storage, tell: Callable[[Task, ServerCallContext], None]) -> None:
+    """At once, for what was unfinished at the start has failed and is to be told, and then from time to time."""
+    while True:
+        try:
+            for owner, task in await storage.sweep():
+                tell(task, ServerCallContext(user=NamedUser(owner)))
+        except Exception:
+            # The database may be away; the next sweep finds what this one would have.
+            log.exception("What is old could not be forgotten.")
+        await asyncio.sleep(SWEEP)
 
 
 async def health(_: Request) -> JSONResponse:

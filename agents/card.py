@@ -2,8 +2,9 @@
 
 from importlib.metadata import version
 
-from a2a.types import AgentCapabilities, AgentCard, AgentInterface, AgentSkill
+from a2a.types import AgentCapabilities, AgentCard, AgentExtension, AgentInterface, AgentSkill
 
+from agents import extension
 from agents.config import Settings
 
 # 1.0 first, for a client takes the first that it knows. Without the 0.3 entries the SDK leaves out the fields that
@@ -20,7 +21,12 @@ def build_card(settings: Settings) -> AgentCard:
             AgentInterface(url=settings.url, protocol_binding=binding, protocol_version=protocol)
             for binding, protocol in INTERFACES
         ],
-        capabilities=AgentCapabilities(streaming=True, push_notifications=False, extended_agent_card=False),
+        capabilities=AgentCapabilities(
+            streaming=True,
+            push_notifications=False,
+            extended_agent_card=False,
+            extensions=[AgentExtension(uri=extension.URI, description=extension.DESCRIPTION, required=False)],
+        ),
         default_input_modes=["text/plain"],
         default_output_modes=["text/plain"],
         skills=[

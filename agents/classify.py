@@ -9,17 +9,9 @@ from typing import Any
 
 import pydantic_core
 
+from agents.completion import read_document
 from agents.headers import read_meter, read_retry_after
-from agents.outcomes import (
-    Answered,
-    BudgetExhausted,
-    IdentityRefused,
-    Outcome,
-    RequestRefused,
-    Throttled,
-    UpstreamFailed,
-    Usage,
-)
+from agents.outcomes import BudgetExhausted, IdentityRefused, Outcome, RequestRefused, Throttled, UpstreamFailed
 
 QUOTE = 400
 """Characters of a refusal that are worth showing to a person."""
@@ -40,19 +32,23 @@ BUDGET_CODES = frozenset(
 NOT_OF_SPENDING = ("no_budget", "model_unpriced")
 """Codes of this project's budget service that somebody has to mend: nothing is spent, and waiting does not help."""
 
+RESERVED = "budget_reserved"
+"""Code of this project's budget service: only calls under way are in the way, which give back what they do not use."""
+
 
 def classify(status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
     """Pure, and total: no header and no body makes it raise."""
     headers = {name.lower(): value for name, value in headers.items()}
     document = _json(body)
     error = _error(document)
-    if 200 <= status < 300 and (text := _text(document)):
-        return Answered(text=text, usage=_usage(document), meter=read_meter(headers))
+    if 200 <= status < 300 and (said := read_document(document, read_meter(headers))):
+        return said
     to_be_mended = error.get("code") in NOT_OF_SPENDING
-    if not to_be_mended and _is_spent_budget(status, headers, error, body):
+    reserved = error.get("code") == RESERVED
+    if not to_be_mended and not reserved and _is_spent_budget(status, headers, error, body):
         return _budget_exhausted(status, headers, error)
     if status == 429 and not to_be_mended:
-        return Throttled(status, read_retry_after(headers))
+        return Throttled(status, read_retry_after(headers), _message(error) if reserved else "")
     if status in {401, 403}:
         return IdentityRefused(status, _quote(body))
     if status == 408 or status >= 500:
@@ -80,7 +76,7 @@ def _budget_exhausted(status: int, headers: Mapping[str, str], error: dict[str, 
     return BudgetExhausted(
         status=status,
         budget=budget,
-        resets_at=_moment(budget.get("reset_at")) if budget else None,
+        resets_at=read_moment(budget.get("reset_at")) if budget else None,
         resets_in=meter.reset if meter.reset is not None else read_retry_after(headers),
         meter=meter,
     )
@@ -103,28 +99,14 @@ def _error(document: object) -> dict[str, Any]:
     return error if isinstance(error, dict) else {}
 
 
-def _text(document: object) -> str | None:
-    try:
-        text = document["choices"][0]["message"]["content"]  # type: ignore[index]
-    except (LookupError, TypeError):
-        return None
-    return text if isinstance(text, str) and text.strip() else None
+def classify_event(event: Mapping[str, object], headers: Mapping[str, str]) -> Outcome:
+    """An error in the middle of a stream, whose status came before it: some providers say in its code what it would be."""
+    code = _error(event).get("code")
+    status = code if isinstance(code, int) and 400 <= code < 600 else 500
+    return classify(status, headers, pydantic_core.to_json(event))
 
 
-def _usage(document: object) -> Usage | None:
-    usage = document.get("usage") if isinstance(document, dict) else None
-    if not isinstance(usage, dict):
-        return None
-    prompt, completion = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
-    total = usage.get("total_tokens")
-    return Usage(prompt, completion, _count(total) if total is not None else prompt + completion)
-
-
-def _count(value: object) -> int:
-    return value if isinstance(value, int) and 0 <= value < 2**53 else 0
-
-
-def _moment(value: object) -> datetime | None:
+def read_moment(value: object) -> datetime | None:
     """A time with its zone (RFC 3339); one without is taken as UTC."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None

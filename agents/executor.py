@@ -4,17 +4,24 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from a2a.helpers import new_data_part, new_text_part
+from a2a.helpers import new_text_part
 from a2a.server.agent_execution import AgentExecutor, RequestContext
 from a2a.server.events import EventQueue
 from a2a.server.tasks import TaskUpdater
 from a2a.types import Part, Task, TaskState, TaskStatus
 from google.protobuf.json_format import MessageToDict
+from langgraph.errors import GraphRecursionError
 
-from agents.memory import Conversations
-from agents.outcomes import Answered, BudgetExhausted, Usage
-from agents.texts import INTERNAL, NO_TEXT, SHUTTING_DOWN
+from agents.conversations import Conversations
+from agents.inbound import check_allowance, check_path, read_lineage
+from agents.lineage import Lineage
+from agents.messages import data_part, report, usage_metadata
+from agents.outcomes import Answered, BudgetExhausted, ToolsCalled, UpstreamFailed
+from agents.publisher import Publisher
+from agents.run import Run
+from agents.texts import INTERNAL, NO_TEXT, SHUTTING_DOWN, TOO_MANY_STEPS
 from agents.turn import GraphError, Turn
 
 log = logging.getLogger(__name__)
@@ -23,14 +30,25 @@ LAST_WORDS = 2
 """Seconds that a task gets to say that it failed, once it was stopped."""
 
 
-class Executor(AgentExecutor):
-    """No exception leaves `execute`, for its text would reach the client in place of a task."""
+@dataclass(frozen=True)
+class _AtWork:
+    run: Run
+    turn: asyncio.Task[Turn]
 
-    def __init__(self, conversations: Conversations) -> None:
+
+class Executor(AgentExecutor):
+    """No exception leaves `execute`, for its text would reach the client in place of a task.
+
+    `name` is the agent's full name in a lineage, and `max_hops` how many agents may stand one above another in one.
+    """
+
+    def __init__(self, conversations: Conversations, name: str, max_hops: int) -> None:
         self._conversations = conversations
+        self._name = name
+        self._max_hops = max_hops
         self._executions: set[asyncio.Task[None]] = set()
-        self._turns: dict[str, asyncio.Task[Turn]] = {}
-        self._out_of_time = False
+        self._at_work: dict[str, _AtWork] = {}
+        self._stopping = False
 
     async def execute(self, context: RequestContext, event_queue: EventQueue) -> None:
         updater = _updater(context, event_queue)
@@ -40,46 +58,59 @@ class Executor(AgentExecutor):
             execution.add_done_callback(self._executions.discard)
         try:
             await event_queue.enqueue_event(_submitted(context))
-            await self._answer(context.get_user_input(), updater)
+            await self._answer(context, updater)
         except Exception as error:
             # A GraphError says it all; where anything else came from, its traceback says.
             log.error("Task %s failed: %s", updater.task_id, error, exc_info=not isinstance(error, GraphError))
             # It may have ended already; then there is nothing left to say.
             with contextlib.suppress(Exception):
-                await _fail(updater, INTERNAL)
+                await _fail(updater, TOO_MANY_STEPS if isinstance(error, GraphRecursionError) else INTERNAL)
 
-    async def _answer(self, text: str, updater: TaskUpdater) -> None:
-        if not text.strip():
-            await updater.reject(updater.new_agent_message([new_text_part(NO_TEXT)]))
+    async def _answer(self, context: RequestContext, updater: TaskUpdater) -> None:
+        lineage = _lineage(context)
+        refused = check_path(lineage, self._name, self._max_hops) or check_allowance(lineage)
+        text = context.get_user_input()
+        if refused or not text.strip():
+            await updater.reject(updater.new_agent_message([new_text_part(refused or NO_TEXT)]))
             return
+        publisher = Publisher(updater)
+        run = Run(self._name, updater.context_id, updater.task_id, lineage, publisher)
         await updater.start_work()
-        turn = await self._take_turn(text, updater)
+        turn = await self._take_turn(run, text)
+        answered = turn is not None and isinstance(turn.outcome, Answered | ToolsCalled | None)
+        await publisher.finish(turn.reply if turn and answered else None)
+        _log(run, turn)
         if turn is None:
-            await _fail(updater, SHUTTING_DOWN)
-            return
-        log.info("Task %s: %s.", updater.task_id, type(turn.outcome).__name__ if turn.outcome else "no outcome of its own")
-        await _publish(turn, updater)
+            await _fail(updater, SHUTTING_DOWN, metadata=report(run))
+        else:
+            await _publish(turn, run, updater)
 
-    async def _take_turn(self, text: str, updater: TaskUpdater) -> Turn | None:
+    async def _take_turn(self, run: Run, text: str) -> Turn | None:
         """None where the shutdown could not wait for it. Raises CancelledError where the user cancelled."""
-        turn = asyncio.create_task(self._conversations.say(updater.context_id, text))
-        self._turns[updater.task_id] = turn
+        turn = asyncio.create_task(self._conversations.say(run, text))
+        self._at_work[run.task_id] = _AtWork(run, turn)
         try:
             return await turn
         except asyncio.CancelledError:
-            if self._out_of_time:
+            if self._stopping:
                 return None
             raise
         finally:
-            self._turns.pop(updater.task_id, None)
+            self._at_work.pop(run.task_id, None)
 
     async def cancel(self, context: RequestContext, event_queue: EventQueue) -> None:
         """The SDK cancels `execute` right after this; the call to the LLM ends first, so that it cannot answer any more."""
         updater = _updater(context, event_queue)
-        turn = self._turns.get(updater.task_id)
-        if turn is not None:
-            turn.cancel()
-        await updater.cancel()
+        at_work = self._at_work.get(updater.task_id)
+        if at_work is not None:
+            at_work.turn.cancel()
+        await updater.update_status(TaskState.TASK_STATE_CANCELED, metadata=report(at_work.run) if at_work else None)
+
+    async def stop(self, task_id: str) -> None:
+        """Ends the work on a task whose end somebody else has written."""
+        at_work = self._at_work.get(task_id)
+        if at_work is not None:
+            at_work.turn.cancel()
 
     async def drain(self, seconds: float) -> None:
         """Lets running tasks end; those that have not by then fail, and say so."""
@@ -88,14 +119,21 @@ class Executor(AgentExecutor):
         _, late = await asyncio.wait(set(self._executions), timeout=seconds)
         if late:
             log.warning("%d tasks did not end within %g s and fail.", len(late), seconds)
-            self._out_of_time = True
-            for turn in self._turns.values():
-                turn.cancel()
+            self._stopping = True
+            for at_work in list(self._at_work.values()):
+                at_work.turn.cancel()
             await asyncio.wait(late, timeout=LAST_WORDS)
 
 
 def _updater(context: RequestContext, event_queue: EventQueue) -> TaskUpdater:
     return TaskUpdater(event_queue, str(context.task_id), str(context.context_id))
+
+
+def _lineage(context: RequestContext) -> Lineage:
+    call = context.call_context
+    headers = call.state.get("headers", {})
+    metadata = MessageToDict(context.message.metadata) if context.message else {}
+    return read_lineage(call.user.user_name, headers, metadata, str(context.context_id))
 
 
 def _submitted(context: RequestContext) -> Task:
@@ -106,44 +144,42 @@ def _submitted(context: RequestContext) -> Task:
     return Task(id=context.task_id, context_id=context.context_id, status=status, history=history)
 
 
-async def _publish(turn: Turn, updater: TaskUpdater) -> None:
+async def _publish(turn: Turn, run: Run, updater: TaskUpdater) -> None:
     """kagent's UI shows the artifact and adds a final message to it: so the answer is in one and not in the other."""
+    metadata = report(run)
     match turn.outcome:
-        case Answered() | None as answered:
+        case Answered() | ToolsCalled() | None as answered:
             await updater.add_artifact([new_text_part(turn.reply)], name="answer", last_chunk=True)
-            metadata = _usage_metadata(answered.usage if answered else None)
+            # The last call's usage once more, as the UI counts it: the same numbers twice in a row count once.
+            metadata |= usage_metadata(answered.usage if answered else None)
             await updater.update_status(TaskState.TASK_STATE_COMPLETED, metadata=metadata)
-        case BudgetExhausted(_, budget):
-            await _fail(updater, turn.reply, _budget_parts(budget))
+        case BudgetExhausted(budget=budget):
+            await _fail(updater, turn.reply, _budget_parts(budget), metadata)
+        case UpstreamFailed(partial=partial) if partial:
+            await updater.add_artifact([new_text_part(partial)], name="part of an answer", last_chunk=True)
+            await _fail(updater, turn.reply, metadata=metadata)
         case _:
-            await _fail(updater, turn.reply)
+            await _fail(updater, turn.reply, metadata=metadata)
 
 
-async def _fail(updater: TaskUpdater, text: str, more: list[Part] | None = None) -> None:
-    await updater.failed(updater.new_agent_message([new_text_part(text), *(more or [])]))
+async def _fail(
+    updater: TaskUpdater, text: str, more: list[Part] | None = None, metadata: dict[str, object] | None = None
+) -> None:
+    message = updater.new_agent_message([new_text_part(text), *(more or [])])
+    await updater.update_status(TaskState.TASK_STATE_FAILED, message, metadata=metadata)
 
 
 def _budget_parts(budget: Mapping[str, object] | None) -> list[Part]:
-    """The wire's object as it came; none where protobuf's JSON cannot hold it (an infinite number, a nesting without end)."""
+    """The wire's object as it came."""
     if not budget:
         return []
-    try:
-        part = new_data_part({"budget": budget}, media_type="application/json")
-        MessageToDict(part)
-    except Exception:
+    part = data_part({"budget": budget})
+    if part is None:
         log.warning("The gateway's budget object cannot be passed on: %.400r", budget)
         return []
     return [part]
 
 
-def _usage_metadata(usage: Usage | None) -> dict[str, object] | None:
-    """The key and the three names are kagent's."""
-    if usage is None:
-        return None
-    return {
-        "kagent_usage_metadata": {
-            "promptTokenCount": usage.prompt,
-            "candidatesTokenCount": usage.completion,
-            "totalTokenCount": usage.total,
-        }
-    }
+def _log(run: Run, turn: Turn | None) -> None:
+    outcome = "stopped" if turn is None else type(turn.outcome).__name__ if turn.outcome else "no outcome of its own"
+    log.info("Task %s of user %r: %s, %d tokens in all.", run.task_id, run.lineage.user, outcome, run.usage.total)

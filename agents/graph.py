@@ -1,24 +1,30 @@
-"""The agent's graph. An agent developer replaces `build_graph` with their own, and nothing else.
+"""The agent's graph. An agent developer replaces `build_graph` with their own, and nothing else."""
 
-START -> call_llm -> answer | budget_exhausted | failed -> END
-"""
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal, TypeAlias, TypedDict
 
-from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, Protocol, TypeAlias, TypedDict
-
-from langchain_core.messages import AIMessage, AnyMessage, RemoveMessage, SystemMessage
+from langchain_core.messages import AIMessage, AnyMessage, SystemMessage, ToolMessage
 from langgraph.channels import UntrackedValue
-from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph, add_messages
-from langgraph.graph.state import CompiledStateGraph
 
-from agents.llm import CallLLM
-from agents.outcomes import Answered, BudgetExhausted, Outcome, RequestRefused
-from agents.texts import reply_to
+from agents.budget_question import asks_for_budget
+from agents.conversation import complete, said, without_last_question
+from agents.kit import Graph, Kit
+from agents.outcomes import Answered, BudgetExhausted, Outcome, RequestRefused, ToolsCalled, UpstreamFailed
+from agents.progress import Note
+from agents.run import current_run
+from agents.texts import reply_to, resets_at, waiting_for
 
-Graph: TypeAlias = CompiledStateGraph[Any, Any, Any, Any]
-Next: TypeAlias = Literal["answer", "budget_exhausted", "failed"]
+Next: TypeAlias = Literal["answer", "call_peers", "wait_for_refill", "budget_exhausted", "failed"]
+
+MOST_ROUNDS = 8
+"""Calls of peers in one turn; then the LLM is offered none, and must answer with what it has."""
+
+SPREAD = 2
+"""Seconds at most by which agents that wait for the same reset are kept apart."""
 
 
 class AgentState(TypedDict):
@@ -33,58 +39,98 @@ class AgentState(TypedDict):
     reply: Annotated[str, UntrackedValue]
 
 
-class GraphBuilder(Protocol):
-    def __call__(
-        self, call_llm: CallLLM, *, team: str, system_prompt: str, checkpointer: BaseCheckpointSaver[Any]
-    ) -> Graph: ...
+class _State(AgentState):
+    """`rounds` is how often peers were called, `waited` for how many seconds the turn has waited for its budget."""
+
+    rounds: Annotated[int, UntrackedValue]
+    waited: Annotated[float, UntrackedValue]
 
 
 def build_graph(
-    call_llm: CallLLM,
-    *,
-    team: str,
-    system_prompt: str,
-    checkpointer: BaseCheckpointSaver[Any],
+    kit: Kit,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Graph:
-    async def ask(state: AgentState) -> dict[str, object]:
-        return {"outcome": await call_llm([SystemMessage(system_prompt), *state["messages"]])}
+    # All of them are async: LangGraph runs what is not in a thread of its own, which takes longer than most of them do.
 
-    def reply(state: AgentState) -> str:
-        return reply_to(state["outcome"], team, now())
+    async def tell_budget(state: _State) -> dict[str, object]:
+        """The question leaves the conversation, for every later call would pay for it."""
+        return {"reply": await kit.budget.describe(), "messages": without_last_question(state["messages"])}
 
-    def answer(state: AgentState) -> dict[str, object]:
-        return {"messages": [AIMessage(reply(state))], "reply": reply(state)}
+    async def call_llm(state: _State) -> dict[str, object]:
+        tools = await kit.peers.tools() if state.get("rounds", 0) < MOST_ROUNDS else ()
+        outcome = await kit.call_llm([SystemMessage(kit.system_prompt), *complete(state["messages"])], tools)
+        # In the conversation at once: what was paid for is not paid for again.
+        messages = [said(outcome)] if isinstance(outcome, Answered | ToolsCalled) else []
+        return {"outcome": outcome, "messages": messages}
 
-    def budget_exhausted(state: AgentState) -> dict[str, object]:
+    async def call_peers(state: _State) -> dict[str, object]:
+        calls = state["outcome"].calls if isinstance(state["outcome"], ToolsCalled) else ()
+        answers = await asyncio.gather(*(kit.peers.call(call, len(calls)) for call in calls))
+        messages = [
+            ToolMessage(answer, tool_call_id=call.call_id, name=call.name) for call, answer in zip(calls, answers, strict=True)
+        ]
+        return {"messages": messages, "rounds": state.get("rounds", 0) + 1}
+
+    async def wait_for_refill(state: _State) -> dict[str, object]:
+        seconds = _wait(state, now())
+        outcome = state["outcome"]
+        if isinstance(outcome, BudgetExhausted):
+            current_run().tell(Note(waiting_for(outcome, now() + timedelta(seconds=seconds), now())))
+        # All agents of a team wait for the same moment.
+        await sleep(seconds + random.uniform(0, SPREAD))  # noqa: S311 - nothing to guess
+        return {"waited": state.get("waited", 0.0) + seconds}
+
+    async def answer(state: _State) -> dict[str, object]:
+        return {"reply": reply(state)}
+
+    async def budget_exhausted(state: _State) -> dict[str, object]:
         """The question stays in the conversation: the next message goes on from there."""
         return {"reply": reply(state)}
 
-    def failed(state: AgentState) -> dict[str, object]:
-        update: dict[str, object] = {"reply": reply(state)}
-        last = state["messages"][-1]
-        if isinstance(state["outcome"], RequestRefused) and last.id:
-            # A message that the LLM will not take would be refused again with every later one.
-            update["messages"] = [RemoveMessage(id=last.id)]
-        return update
+    async def failed(state: _State) -> dict[str, object]:
+        messages: list[object] = []
+        match state["outcome"]:
+            case RequestRefused():
+                # A message that the LLM will not take would be refused again with every later one.
+                messages = [*without_last_question(state["messages"])]
+            case UpstreamFailed(partial=partial) if partial:
+                messages = [AIMessage(partial)]
+        return {"reply": reply(state), "messages": messages}
 
-    graph = StateGraph(AgentState)
-    graph.add_node("call_llm", ask)
-    graph.add_node("answer", answer)
-    graph.add_node("budget_exhausted", budget_exhausted)
-    graph.add_node("failed", failed)
-    graph.add_edge(START, "call_llm")
+    def reply(state: _State) -> str:
+        return reply_to(state["outcome"], kit.team, now())
+
+    async def what_came_back(state: _State) -> Next:
+        match state["outcome"]:
+            case Answered():
+                return "answer"
+            case ToolsCalled():
+                return "call_peers"
+            case BudgetExhausted():
+                may_wait = 0 < _wait(state, now()) <= kit.longest_wait - state.get("waited", 0.0)
+                return "wait_for_refill" if may_wait else "budget_exhausted"
+            case _:
+                return "failed"
+
+    graph = StateGraph(_State)
+    for node in (tell_budget, call_llm, call_peers, wait_for_refill, answer, budget_exhausted, failed):
+        graph.add_node(node.__name__, node)
+    graph.add_conditional_edges(START, what_is_asked)
     graph.add_conditional_edges("call_llm", what_came_back)
-    for last in ("answer", "budget_exhausted", "failed"):
+    graph.add_edge("call_peers", "call_llm")
+    graph.add_edge("wait_for_refill", "call_llm")
+    for last in ("tell_budget", "answer", "budget_exhausted", "failed"):
         graph.add_edge(last, END)
-    return graph.compile(checkpointer=checkpointer)
+    return graph.compile(checkpointer=kit.checkpointer)
 
 
-def what_came_back(state: AgentState) -> Next:
-    match state["outcome"]:
-        case Answered():
-            return "answer"
-        case BudgetExhausted():
-            return "budget_exhausted"
-        case _:
-            return "failed"
+async def what_is_asked(state: AgentState) -> Literal["tell_budget", "call_llm"]:
+    return "tell_budget" if asks_for_budget(state["messages"][-1].text) else "call_llm"
+
+
+def _wait(state: AgentState, now: datetime) -> float:
+    """Seconds until the budget is back; 0 where the gateway did not say, and where it should be back already."""
+    outcome = state["outcome"]
+    at = resets_at(outcome, now) if isinstance(outcome, BudgetExhausted) else None
+    return max(0.0, (at - now).total_seconds()) if at else 0.0

@@ -16,6 +16,7 @@ def read_meter(headers: Mapping[str, str]) -> Meter:
         limit=_whole(headers.get("x-ratelimit-limit")),
         remaining=_whole(headers.get("x-ratelimit-remaining")),
         reset=_seconds(headers.get("x-ratelimit-reset")),
+        unit=headers.get("x-ratelimit-unit", "tokens")[:32],
     )
 
 

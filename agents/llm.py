@@ -1,109 +1,165 @@
 """One conversation in, one outcome out: the call to the LLM through the gateway, tried again where that can help."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeAlias
+from dataclasses import replace
+from typing import Any
 
 import httpx
+import pydantic_core
 from langchain_core.messages import AnyMessage, convert_to_openai_messages
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_result,
-    stop_after_attempt,
-    stop_after_delay,
-    wait_exponential_jitter,
-    wait_random,
-)
 
-from agents.classify import classify
-from agents.config import Settings
-from agents.outcomes import Outcome, Throttled, UpstreamFailed
+from agents.allowance import allowance_spent
+from agents.classify import classify, classify_event
+from agents.completion import Assembly
+from agents.connection import Connection
+from agents.event_stream import TooLongError, read_events
+from agents.headers import read_meter
+from agents.kit import Tool
+from agents.ladder import Ladder
+from agents.meter import LastMeter
+from agents.outcomes import Answered, IdentityRefused, Outcome, RequestRefused, Throttled, ToolsCalled, UpstreamFailed
+from agents.progress import Delta, Said
+from agents.retries import retrying
+from agents.run import Run, current_run
 
-log = logging.getLogger(__name__)
+LONGEST_STREAM = 10
+"""Times `LLM_TIMEOUT`, which bounds a stream's silences, that a stream may take in all."""
 
-CallLLM: TypeAlias = Callable[[Sequence[AnyMessage]], Awaitable[Outcome]]
-
-ATTEMPTS = 3
-LONGEST_WAIT = 10
-"""Seconds. A user is waiting: a provider that asks for more than this is asked again all the same, or given up."""
-
-_backoff = wait_exponential_jitter(multiplier=0.5, max=LONGEST_WAIT / 2, jitter=0.5)
-_jitter = wait_random(0, 0.25)
+LARGEST_ANSWER = 16 * 1024 * 1024
+"""Characters of a stream's answer, and half as many bytes as a whole answer's document may have."""
 
 
 class GatewayLLM:
-    """A `CallLLM` over one pooled client. It never raises for what the network or the gateway does."""
+    """A `CallLLM`. It never raises for what the network or the gateway does."""
 
     def __init__(
         self,
-        settings: Settings,
-        transport: httpx.AsyncBaseTransport | None = None,
+        connection: Connection,
+        model: str,
+        *,
+        last_meter: LastMeter | None = None,
+        stream: bool = True,
+        ladder: Ladder | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._url = str(settings.llm_url)
-        self._model = settings.llm_model
-        self._token = settings.llm_jwt.get_secret_value()
-        self._timeout = settings.llm_timeout
+        self._connection = connection
+        self._model = model
+        self._last = last_meter or LastMeter()
+        self._stream = stream
+        self._patience = connection.timeout * (LONGEST_STREAM if stream else 1)
+        self._ladder = ladder
         self._sleep = sleep
-        self._http = httpx.AsyncClient(
-            transport=transport,
-            timeout=httpx.Timeout(self._timeout, connect=min(5, self._timeout)),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=32),
-            # A proxy from the environment would be handed the team's token.
-            trust_env=False,
-        )
 
-    async def __call__(self, messages: Sequence[AnyMessage]) -> Outcome:
-        """Asks once, and again while the outcome is `Throttled` or `UpstreamFailed`, within a count and a time."""
-        request = {"model": self._model, "messages": convert_to_openai_messages(list(messages)), "stream": False}
-        retrying = AsyncRetrying(
-            retry=retry_if_result(_may_pass),
-            stop=stop_after_attempt(ATTEMPTS) | stop_after_delay(1.5 * self._timeout),
-            wait=_wait,
-            sleep=self._sleep,
-            before_sleep=_log_retry,
-            retry_error_callback=_last_outcome,
-        )
-        outcome: Outcome = await retrying(self._attempt, request)
+    async def __call__(self, messages: Sequence[AnyMessage], tools: Sequence[Tool] = ()) -> Outcome:
+        """Asks once, and again while the outcome is `Throttled` or `UpstreamFailed`, within a count and a time.
+
+        What a stream says is told to the current run as it comes. Once the user has read words of it, it is not asked again.
+        """
+        run = current_run()
+        request = self._request(messages, tools)
+        meter = self._last.meter
+        if self._ladder and meter:
+            request = self._ladder.fit(request, meter, run)
+        if run.allowance_left is not None:
+            if run.allowance_left == 0:
+                return allowance_spent(run)
+            request["max_tokens"] = min(request.get("max_tokens", run.allowance_left), run.allowance_left)
+        outcome = await self._ask(request, run)
+        if isinstance(outcome, IdentityRefused) and outcome.status == 401 and self._connection.renew_token():
+            outcome = await self._ask(request, run)
+        self._settle(outcome, run)
         return outcome
 
-    async def _attempt(self, request: dict[str, object]) -> Outcome:
+    def _request(self, messages: Sequence[AnyMessage], tools: Sequence[Tool]) -> dict[str, Any]:
+        request: dict[str, Any] = {
+            "model": self._model,
+            "messages": convert_to_openai_messages(list(messages)),
+            "stream": self._stream,
+        }
+        if self._stream:
+            request["stream_options"] = {"include_usage": True}
+        if tools:
+            request["tools"] = list(tools)
+        return request
+
+    def _settle(self, outcome: Outcome, run: Run) -> None:
+        if isinstance(outcome, Answered | ToolsCalled):
+            run.meter = outcome.meter
+            run.usage.count(outcome.usage)
+            run.tell(Said(outcome.text, outcome.usage))
+            self._last.read(outcome.meter)
+
+    async def _ask(self, request: dict[str, Any], run: Run) -> Outcome:
+        attempts = retrying(1.5 * self._connection.timeout, self._sleep)
+        outcome: Outcome = await attempts(self._attempt, request, run)
+        return outcome
+
+    async def _attempt(self, request: dict[str, Any], run: Run) -> Outcome:
+        answer = Assembly()
         try:
-            # httpx bounds each read; this bounds the sum, so that a trickling answer ends too.
-            async with asyncio.timeout(self._timeout):
-                response = await self._http.post(self._url, json=request, headers={"Authorization": f"Bearer {self._token}"})
+            outcome = await self._send(request, run, answer)
         except TimeoutError:
-            return UpstreamFailed(None, reason=f"no answer within {self._timeout:g} s")
+            outcome = UpstreamFailed(None, reason=f"no whole answer within {self._patience:g} s")
         except (httpx.HTTPError, httpx.StreamError) as error:
-            return UpstreamFailed(None, reason=type(error).__name__)
-        # An error may echo what was sent, and errors are quoted to the user.
-        body = response.content.replace(self._token.encode(), b"[LLM_JWT]")
-        return classify(response.status_code, response.headers, body)
+            outcome = UpstreamFailed(None, reason=type(error).__name__)
+        if answer.text and not isinstance(outcome, Answered | ToolsCalled) and not run.listener.withdraw():
+            return _broken_off(outcome, answer.text)
+        return outcome
 
-    async def aclose(self) -> None:
-        await self._http.aclose()
+    async def _send(self, request: dict[str, Any], run: Run, answer: Assembly) -> Outcome:
+        # httpx bounds each read; this bounds the sum, so that a trickling answer ends too.
+        async with asyncio.timeout(self._patience), self._connection.request("POST", self._connection.llm, request) as response:
+            if response.is_success and response.headers.get("content-type", "").startswith("text/event-stream"):
+                return await self._read_stream(response, run, answer)
+            body = bytearray()
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > 2 * LARGEST_ANSWER:
+                    return RequestRefused(response.status_code, "the answer is larger than the agent takes")
+            return classify(response.status_code, response.headers, self._connection.without_token(bytes(body)))
+
+    async def _read_stream(self, response: httpx.Response, run: Run, answer: Assembly) -> Outcome:
+        try:
+            async for data in read_events(response.aiter_bytes()):
+                if data.strip() == b"[DONE]":
+                    break
+                chunk = _json(data)
+                if chunk is None:
+                    return RequestRefused(response.status_code, "the stream holds what is no JSON object")
+                if chunk.get("error"):
+                    event = pydantic_core.from_json(self._connection.without_token(data))
+                    return classify_event(event, response.headers)
+                if words := answer.add(chunk):
+                    run.tell(Delta(words))
+                if answer.size > LARGEST_ANSWER:
+                    return RequestRefused(response.status_code, "the answer is larger than the agent takes")
+        except TooLongError:
+            return RequestRefused(response.status_code, "the answer is larger than the agent takes")
+        except (httpx.HTTPError, httpx.StreamError):
+            # The usage comes last: where only that is lost, the answer is whole all the same.
+            if not answer.ended:
+                raise
+        if not answer.ended:
+            return UpstreamFailed(response.status_code, reason="the stream broke off")
+        outcome = answer.outcome(read_meter(response.headers))
+        return outcome or RequestRefused(response.status_code, "")
 
 
-def _may_pass(outcome: Outcome) -> bool:
-    return isinstance(outcome, Throttled | UpstreamFailed)
+def _json(data: bytes) -> dict[str, Any] | None:
+    try:
+        chunk = pydantic_core.from_json(data, allow_inf_nan=False)
+    except ValueError:
+        return None
+    return chunk if isinstance(chunk, dict) else None
 
 
-def _last_outcome(state: RetryCallState) -> Outcome:
-    if state.outcome is None:
-        raise RuntimeError("tenacity stopped before the first attempt ended.")
-    outcome: Outcome = state.outcome.result()
-    return outcome
-
-
-def _wait(state: RetryCallState) -> float:
-    """Seconds: what the provider asked for, up to a cap; else exponential. Jittered, so that a team's agents spread."""
-    outcome = _last_outcome(state)
-    if isinstance(outcome, Throttled | UpstreamFailed) and outcome.retry_after is not None:
-        return min(outcome.retry_after, LONGEST_WAIT) + _jitter(state)
-    return _backoff(state)
-
-
-def _log_retry(state: RetryCallState) -> None:
-    log.warning("Attempt %d at the LLM: %s; trying again.", state.attempt_number, _last_outcome(state))
+def _broken_off(outcome: Outcome, partial: str) -> Outcome:
+    """A failure that comes after words that the user has read. A refusal stays one: it would come again."""
+    match outcome:
+        case UpstreamFailed():
+            return replace(outcome, partial=partial)
+        case Throttled(status):
+            return UpstreamFailed(status, reason="the provider became busy", partial=partial)
+        case _:
+            return outcome

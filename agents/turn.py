@@ -8,10 +8,10 @@ from langchain_core.messages import AIMessage
 from langgraph.channels import DeltaChannel
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
-from agents.graph import Graph
+from agents.kit import Graph
 from agents.outcomes import Outcome
+from agents.storage.channels import OF_ONE_TURN
 
-OF_ONE_TURN = ("reply", "outcome")
 KEYS = ("messages", *OF_ONE_TURN)
 
 
@@ -33,7 +33,7 @@ def check_graph(graph: Graph, checkpointer: BaseCheckpointSaver[Any]) -> None:
     if not isinstance(getattr(graph, "checkpointer", None), type(checkpointer)):
         raise GraphError(
             "The graph would remember nothing, for it was not compiled with the checkpointer that its builder is handed: "
-            "end the builder with `return graph.compile(checkpointer=checkpointer)`."
+            "end the builder with `return graph.compile(checkpointer=kit.checkpointer)`."
         )
     if "messages" not in graph.channels:
         raise GraphError(

@@ -12,10 +12,21 @@ from runner.health import Health, http_ok
 from runner.process import Program
 from service.teams import Team
 
-TOKEN_LIFE = 30 * 24 * 3600
-"""Seconds. An agent reads its token when it starts, so a system that is left running needs tokens that last."""
-
-_OF_AGENTS = ("LLM_MODEL", "LLM_TIMEOUT", "SYSTEM_PROMPT", "LOG_LEVEL")
+_OF_AGENTS = (
+    "LLM_MODEL",
+    "LLM_STREAM",
+    "LLM_TIMEOUT",
+    "LLM_CHEAPER_MODEL",
+    "SYSTEM_PROMPT",
+    "ON_BUDGET_EXHAUSTED",
+    "BUDGET_LONGEST_WAIT",
+    "BUDGET_LADDER",
+    "PEER_TIMEOUT",
+    "MAX_HOPS",
+    "KEEP_TASKS",
+    "KEEP_DAYS",
+    "LOG_LEVEL",
+)
 """The variables that agents take from the user; an agent's variables have no prefix of their own."""
 
 
@@ -50,7 +61,6 @@ class Programs:
             JWT_ISSUER_PORT=self._port("jwt-issuer"),
             JWT_ISSUER_STATE=os.fspath(self.folder / "issuer"),
             JWT_ISSUER_TEAMS=os.fspath(self.teams),
-            JWT_ISSUER_TTL=str(TOKEN_LIFE),
         )
 
     def mock_llm(self) -> Program:
@@ -99,10 +109,13 @@ class Programs:
             name,
             "agents",
             http_ok(f"{self.addresses.agents[name]}/health"),
-            LLM_JWT=self.token_file(team.name).read_text(encoding="ascii").strip(),
+            # The issuer renews it, and the agent reads it again.
+            LLM_JWT_FILE=os.fspath(self.token_file(team.name)),
             LLM_URL=f"{self.addresses.gateway}/v1/chat/completions",
             KAGENT_NAME=name,
             AGENT_DESCRIPTION=team.description,
+            AGENT_STORE=f"sqlite:///{self.folder.absolute() / 'agents' / name}.sqlite3",
+            PEERS=",".join(f"{peer}={url}" for peer, url in self.addresses.agents.items() if peer != name),
             PORT=self._port(name),
         )
 

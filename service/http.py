@@ -6,7 +6,7 @@ import errno
 import logging
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import uvicorn
@@ -44,13 +44,17 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve_together(*apps: tuple[Any, socket.socket]) -> None:
-    """Several applications, each on its own socket, until SIGTERM or SIGINT. Then all of them end, and this returns."""
+async def serve_together(*apps: tuple[Any, socket.socket], on_stop: Callable[[], object] = lambda: None) -> None:
+    """Several applications, each on its own socket, until SIGTERM or SIGINT. Then all of them end, and it returns.
+
+    `on_stop` is called at the signal. ASGI tells nobody of it: its shutdown event comes once the last request has ended.
+    """
     servers = [_Server(_config(app)) for app, _ in apps]
 
     def stop() -> None:
         for each in servers:
             each.should_exit = True
+        on_stop()
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

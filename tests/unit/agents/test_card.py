@@ -2,6 +2,7 @@ import pytest
 from a2a.server.request_handlers.response_helpers import agent_card_to_dict
 
 from agents.card import build_card
+from agents.extension import URI
 from tests.unit.agents.doubles import settings
 
 
@@ -26,3 +27,4 @@ def test_the_card_says_who_it_is_and_promises_no_push() -> None:
     assert card.version
     assert card.capabilities.streaming
     assert not card.capabilities.push_notifications
+    assert [(extension.uri, extension.required) for extension in card.capabilities.extensions] == [(URI, False)]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.classify import QUOTE, classify
+from agents.classify import QUOTE, classify, classify_event
 from agents.outcomes import (
     Answered,
     BudgetExhausted,
@@ -16,9 +16,9 @@ from agents.outcomes import (
     RequestRefused,
     Throttled,
     UpstreamFailed,
-    Usage,
 )
 from agents.texts import reply_to
+from agents.usage import Usage
 from tests.unit.agents.doubles import BUDGET, SPENT_BODY, completion
 
 
@@ -99,6 +99,13 @@ def test_a_refusal_that_waiting_does_not_mend_is_told_in_the_gateways_own_words(
 @pytest.mark.parametrize("message", [{}, {"message": None}, {"message": 7}])
 def test_such_a_refusal_needs_no_message(message: dict[str, object]) -> None:
     assert isinstance(classified(429, {"error": {"code": "no_budget", **message}}), RequestRefused)
+
+
+@pytest.mark.parametrize("headers", [{}, {"x_envoy_ratelimited": "true"}, {"x_ratelimit_remaining": "0"}])
+def test_what_calls_under_way_have_reserved_is_not_spent(headers: dict[str, str]) -> None:
+    error = {"message": "Calls under way have reserved the rest.", "type": "budget_exceeded", "code": "budget_reserved"}
+    outcome = classified(429, {"error": error}, retry_after="5", **headers)
+    assert outcome == Throttled(429, 5, "Calls under way have reserved the rest.")
 
 
 def test_payment_required_is_a_spent_budget_without_any_code() -> None:
@@ -227,6 +234,25 @@ def test_a_budget_that_is_no_object_is_left_out(budget: object) -> None:
     outcome = classified(429, {"error": {"code": "budget_exhausted", "budget": budget}})
     assert isinstance(outcome, BudgetExhausted)
     assert outcome.budget is None
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (SPENT_BODY["error"], BudgetExhausted),
+        ({"code": 402}, BudgetExhausted),
+        ({"code": 429, "message": "busy"}, Throttled),
+        ({"code": 401}, IdentityRefused),
+        ({"code": 400}, RequestRefused),
+        ({"code": 503}, UpstreamFailed),
+        ({"code": 7}, UpstreamFailed),
+        ({"code": 700}, UpstreamFailed),
+        ({"code": "server_error"}, UpstreamFailed),
+        ({}, UpstreamFailed),
+    ],
+)
+def test_an_error_in_the_middle_of_a_stream_says_in_its_code_what_it_would_be(error: dict[str, Any], outcome: type) -> None:
+    assert isinstance(classify_event({"error": error}, {}), outcome)
 
 
 json_documents = st.recursive(

@@ -1,103 +1,55 @@
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import Any, cast
 
 import pytest
 from a2a.helpers import get_data_parts, get_message_text, new_data_part, new_text_part
-from a2a.server.agent_execution import RequestContext
-from a2a.server.context import ServerCallContext
 from a2a.server.events import EventQueue
-from a2a.server.request_handlers import DefaultRequestHandler
-from a2a.types import (
-    CancelTaskRequest,
-    GetTaskRequest,
-    Message,
-    Part,
-    Role,
-    SendMessageConfiguration,
-    SendMessageRequest,
-    Task,
-    TaskArtifactUpdateEvent,
-    TaskState,
-    TaskStatusUpdateEvent,
-)
+from a2a.types import Part, Task, TaskArtifactUpdateEvent, TaskState, TaskStatusUpdateEvent
 from google.protobuf.json_format import MessageToDict
 from langchain_core.messages import AnyMessage
 
-from agents.card import build_card
-from agents.executor import Executor
-from agents.graph import build_graph
-from agents.llm import CallLLM
-from agents.memory import Conversations, ConversationSaver
-from agents.outcomes import BudgetExhausted, IdentityRefused, Meter, Outcome
-from agents.tasks import BoundedTaskStore, BusyTaskRefused
-from agents.texts import INTERNAL, NO_TEXT, SHUTTING_DOWN
-from tests.unit.agents.doubles import BUDGET, SPENT, Model, answered, settings
+from agents.kit import Tool
+from agents.outcomes import BudgetExhausted, IdentityRefused, Meter, Outcome, UpstreamFailed
+from agents.progress import Said, ToolAnswered, ToolCalled
+from agents.run import current_run
+from agents.storage.store import Storage
+from agents.texts import INTERNAL, NO_TEXT, TOO_MANY_STEPS
+from tests.unit.agents.doubles import (
+    BUDGET,
+    SPENT,
+    USAGE,
+    Colleagues,
+    Gateway,
+    Model,
+    answer,
+    completion,
+    llm_through,
+    tools_called,
+)
+from tests.unit.agents.own_graphs import one_node
+from tests.unit.agents.serving_agent import Heard, at_the_executor, last_status, message, reported, served
 
 pytestmark = pytest.mark.anyio
 
-CALL = ServerCallContext()
+COUNTS = {"promptTokenCount": 13, "candidatesTokenCount": 700, "totalTokenCount": 713}
+OWN = {"prompt": 13, "completion": 700, "total": 713, "calls": 1}
+METERED = {"x-ratelimit-limit": "5000", "x-ratelimit-remaining": "900", "x-ratelimit-reset": "1200"}
 
 
-@asynccontextmanager
-async def served(model: CallLLM) -> AsyncIterator[tuple[DefaultRequestHandler, Executor]]:
-    saver = ConversationSaver()
-    executor = Executor(Conversations(build_graph(model, team="dba", system_prompt="Be brief.", checkpointer=saver), saver))
-    tasks = BoundedTaskStore()
-    handler = DefaultRequestHandler(
-        agent_executor=executor,
-        task_store=tasks,
-        agent_card=build_card(settings()),
-        request_context_builder=BusyTaskRefused(tasks),
-    )
-    try:
-        yield handler, executor
-    finally:
-        await handler.aclose()
-
-
-def message(*parts: Part, task_id: str = "", context_id: str = "") -> Message:
-    said = parts or (new_text_part("hi"),)
-    return Message(message_id="m", role=Role.ROLE_USER, parts=said, task_id=task_id, context_id=context_id)
-
-
-async def events(handler: DefaultRequestHandler, said: Message) -> list[Any]:
-    return [event async for event in handler.on_message_send_stream(SendMessageRequest(message=said), CALL)]
-
-
-async def last_status(model: CallLLM, *parts: Part) -> TaskStatusUpdateEvent:
-    async with served(model) as (handler, _):
-        last = (await events(handler, message(*parts)))[-1]
-    assert isinstance(last, TaskStatusUpdateEvent)
-    return last
-
-
-class Hanging:
-    """A model that does not answer, and knows whether its call was ended."""
-
-    def __init__(self) -> None:
-        self.begun, self.go_on, self.ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
-
-    async def __call__(self, _: Sequence[AnyMessage]) -> Outcome:
-        self.begun.set()
-        try:
-            await self.go_on.wait()
-        finally:
-            self.ended.set()
-        return answered()
-
-
-async def test_an_answer_is_told_as_kagent_shows_it() -> None:
-    async with served(Model()) as (handler, _):
-        task, working, artifact, completed = await events(handler, message(context_id="c"))
+async def test_an_answer_is_told_as_kagent_shows_it(storage: Storage) -> None:
+    async with llm_through(Gateway(answer(200, completion(), METERED))) as llm, served(storage, llm) as agent:
+        task, working, said, artifact, completed = await agent.events(message(context_id="c"))
     assert isinstance(task, Task)
-    assert task.context_id == "c"
-    assert task.status.state == TaskState.TASK_STATE_SUBMITTED
+    assert (task.context_id, task.status.state) == ("c", TaskState.TASK_STATE_SUBMITTED)
     assert task.status.HasField("timestamp")
-    assert [get_message_text(said) for said in task.history] == ["hi"]
+    assert [get_message_text(each) for each in task.history] == ["hi"]
     assert isinstance(working, TaskStatusUpdateEvent)
     assert working.status.state == TaskState.TASK_STATE_WORKING
+    assert not working.status.HasField("message")
+    assert isinstance(said, TaskStatusUpdateEvent)
+    assert get_message_text(said.status.message) == "An essay."
+    assert MessageToDict(said.metadata) == MessageToDict(said.status.message.metadata) == {"kagent_usage_metadata": COUNTS}
     assert isinstance(artifact, TaskArtifactUpdateEvent)
     assert artifact.last_chunk
     assert not artifact.append
@@ -105,134 +57,167 @@ async def test_an_answer_is_told_as_kagent_shows_it() -> None:
     assert isinstance(completed, TaskStatusUpdateEvent)
     assert completed.status.state == TaskState.TASK_STATE_COMPLETED
     assert not completed.status.HasField("message")
-    assert MessageToDict(completed.metadata) == {
-        "kagent_usage_metadata": {"promptTokenCount": 13, "candidatesTokenCount": 700, "totalTokenCount": 713}
+    assert MessageToDict(completed.metadata)["kagent_usage_metadata"] == COUNTS
+    assert reported(completed) == {
+        "usage": {"agent": "dba-agent", "own": OWN, "peers": [], "total": 713},
+        "budget": {"limit": 5000, "remaining": 900, "reset": 1200, "unit": "tokens"},
+        "warning": "Of the tightest budget 900 of 5,000 tokens are left.",
     }
 
 
-async def test_a_spent_budget_fails_the_task_with_the_sentence_and_the_budget() -> None:
-    status = (await last_status(Model(SPENT))).status
-    assert status.state == TaskState.TASK_STATE_FAILED
-    assert get_message_text(status.message).startswith(
+async def test_a_spent_budget_fails_the_task_with_the_sentence_and_the_budget(storage: Storage) -> None:
+    last = await last_status(storage, Model(SPENT))
+    assert last.status.state == TaskState.TASK_STATE_FAILED
+    assert get_message_text(last.status.message).startswith(
         "Sorry — your team's LLM token budget is exhausted. Please try again later. (HTTP 429 from the gateway; team='dba'.) "
     )
-    assert get_data_parts(status.message.parts) == [{"budget": BUDGET}]
+    assert get_data_parts(last.status.message.parts) == [{"budget": BUDGET}]
+    assert reported(last)["usage"]["total"] == 0
+
+
+async def test_what_was_used_before_a_failure_is_told(storage: Storage) -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "oracle", "arguments": "{}"}}
+    asking = completion() | {"choices": [{"message": {"content": "", "tool_calls": [call]}}]}
+    gateway = Gateway(answer(200, asking, METERED), answer(404))
+    async with llm_through(gateway) as llm:
+        last = await last_status(storage, llm, peers=Colleagues("oracle"))
+    assert last.status.state == TaskState.TASK_STATE_FAILED
+    assert reported(last)["usage"]["own"] == OWN
+    assert reported(last)["budget"]["remaining"] == 900
 
 
 @pytest.mark.parametrize("budget", [None, {}, BUDGET | {"limit": float("inf")}, BUDGET | {"limit": 10**400}])
-async def test_without_a_budget_that_can_be_passed_on_the_sentence_stands_alone(budget: dict[str, Any] | None) -> None:
-    status = (await last_status(Model(BudgetExhausted(429, budget, None, None, Meter())))).status
+async def test_without_a_budget_that_can_be_passed_on_the_sentence_stands_alone(
+    storage: Storage, budget: dict[str, Any] | None
+) -> None:
+    status = (await last_status(storage, Model(BudgetExhausted(429, budget, None, None, Meter())))).status
     assert status.state == TaskState.TASK_STATE_FAILED
     (part,) = status.message.parts
     assert part.text.startswith("Sorry — your team's LLM token budget is exhausted.")
 
 
-async def test_another_failure_fails_the_task_with_a_sentence() -> None:
-    status = (await last_status(Model(IdentityRefused(401, "Jwt is expired")))).status
+async def test_another_failure_fails_the_task_with_a_sentence(storage: Storage) -> None:
+    status = (await last_status(storage, Model(IdentityRefused(401, "Jwt is expired")))).status
     assert status.state == TaskState.TASK_STATE_FAILED
     (part,) = status.message.parts
     assert "HTTP 401: Jwt is expired" in part.text
 
 
+async def test_what_came_of_an_answer_that_broke_off_is_an_artifact_of_a_failed_task(storage: Storage) -> None:
+    async with served(storage, Model(UpstreamFailed(200, reason="ReadError", partial="An ess"))) as agent:
+        *_, artifact, failed = await agent.events(message())
+    assert (artifact.artifact.name, artifact.artifact.parts[0].text) == ("part of an answer", "An ess")
+    assert failed.status.state == TaskState.TASK_STATE_FAILED
+    assert "broke off (ReadError)" in get_message_text(failed.status.message)
+
+
 @pytest.mark.parametrize("part", [new_text_part("  \n"), new_data_part({"a": 1})])
-async def test_a_message_without_text_is_rejected_and_costs_nothing(part: Part) -> None:
+async def test_a_message_without_text_is_rejected_and_costs_nothing(storage: Storage, part: Part) -> None:
     model = Model()
-    status = (await last_status(model, part)).status
+    status = (await last_status(storage, model, message(part))).status
     assert status.state == TaskState.TASK_STATE_REJECTED
     assert get_message_text(status.message) == NO_TEXT
     assert model.conversations == []
 
 
-async def test_an_exception_in_the_graph_fails_the_task_and_shows_only_in_the_log(
-    caplog: pytest.LogCaptureFixture,
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"path": ["web", "dba-agent", "support"]}, "goes in a circle and is refused: dba-agent -> support -> dba-agent."),
+        ({"path": ["a", "b", "c", "d"]}, "at most 4 may stand one above another"),
+        ({"allowance": {"tokens": "many"}}, "The allowance that came with this message cannot be read"),
+        ({"allowance": 7}, "The allowance that came with this message cannot be read"),
+    ],
+)
+async def test_what_must_not_be_done_is_rejected_with_the_reason_and_costs_nothing(
+    storage: Storage, said: dict[str, Any], why: str
 ) -> None:
-    async def broken(_: Sequence[AnyMessage]) -> Outcome:
+    model = Model()
+    status = (await last_status(storage, model, message(said=said))).status
+    assert status.state == TaskState.TASK_STATE_REJECTED
+    assert why in get_message_text(status.message)
+    assert model.conversations == []
+
+
+async def test_as_many_hops_as_are_allowed_are_answered(storage: Storage) -> None:
+    status = (await last_status(storage, Model(), message(said={"path": ["a", "b", "c"]}))).status
+    assert status.state == TaskState.TASK_STATE_COMPLETED
+
+
+async def test_an_allowance_of_nought_costs_nothing_and_fails_with_a_budget_of_its_own(storage: Storage) -> None:
+    gateway = Gateway(answer(200, completion()))
+    async with llm_through(gateway) as llm:
+        status = (await last_status(storage, llm, message(said={"allowance": {"tokens": 0}}))).status
+    assert gateway.requests == []
+    assert status.state == TaskState.TASK_STATE_FAILED
+    assert get_message_text(status.message).startswith("The allowance of 0 tokens that came with this task is spent.")
+    assert get_data_parts(status.message.parts)[0]["budget"]["id"] == "allowance"
+
+
+async def test_an_exception_in_the_graph_fails_the_task_and_shows_only_in_the_log(
+    storage: Storage, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(messages: Sequence[AnyMessage], tools: Sequence[Tool] = ()) -> Outcome:
         raise ValueError("the cupboard is bare")
 
-    status = (await last_status(broken)).status
+    status = (await last_status(storage, broken)).status
     assert status.state == TaskState.TASK_STATE_FAILED
     assert get_message_text(status.message) == INTERNAL
     assert "the cupboard is bare" in caplog.text
     assert "Traceback" in caplog.text
 
 
-async def begin(handler: DefaultRequestHandler, model: Hanging) -> Task:
-    said = SendMessageRequest(message=message(), configuration=SendMessageConfiguration(return_immediately=True))
-    task = await handler.on_message_send(said, CALL)
-    assert isinstance(task, Task)
-    await model.begun.wait()
-    return task
+async def test_a_graph_in_a_circle_fails_the_task_in_words_of_its_own(storage: Storage) -> None:
+    last = await last_status(storage, Model(tools_called("oracle")), peers=Colleagues("oracle"))
+    assert last.status.state == TaskState.TASK_STATE_FAILED
+    assert get_message_text(last.status.message) == TOO_MANY_STEPS
 
 
-async def test_cancelling_ends_the_call_to_the_llm() -> None:
-    model = Hanging()
-    async with served(model) as (handler, _):
-        task = await begin(handler, model)
-        cancelled = await handler.on_cancel_task(CancelTaskRequest(id=task.id), CALL)
-        await model.ended.wait()
-        stored = await handler.on_get_task(GetTaskRequest(id=task.id), CALL)
-    assert cancelled is not None
-    assert stored is not None
-    assert cancelled.status.state == stored.status.state == TaskState.TASK_STATE_CANCELED
+async def test_a_context_that_became_anothers_meanwhile_fails_and_costs_nothing(storage: Storage) -> None:
+    async with storage.turn("c", "alice"):
+        pass
+    model, heard = Model(), Heard()
+    async with served(storage, model) as agent:
+        await agent.executor.execute(at_the_executor(message()), cast(EventQueue, heard))
+    assert heard.events[-1].status.state == TaskState.TASK_STATE_FAILED
+    assert get_message_text(heard.events[-1].status.message) == INTERNAL
+    assert model.conversations == []
 
 
-class Heard:
-    """A queue that no server reads."""
-
-    def __init__(self) -> None:
-        self.events: list[Any] = []
-
-    async def enqueue_event(self, event: Any) -> None:
-        self.events.append(event)
+@pytest.mark.parametrize("taken", [0, 1, 2, 3])
+async def test_no_exception_leaves_an_execution_that_nobody_takes_events_of(storage: Storage, taken: int) -> None:
+    heard = Heard(break_after=taken)
+    async with served(storage, Model()) as agent:
+        await agent.executor.execute(at_the_executor(message()), cast(EventQueue, heard))
+    assert len(heard.events) == taken
 
 
-async def test_a_cancelled_task_cannot_answer_any_more_even_before_the_sdk_stops_it() -> None:
-    model, heard = Hanging(), Heard()
-    async with served(model) as (handler, executor):
-        task = await begin(handler, model)
-        ids = RequestContext(call_context=CALL, task_id=task.id, context_id=task.context_id)
-        await executor.cancel(ids, cast(EventQueue, heard))
-        await asyncio.wait_for(model.ended.wait(), 5)
-    assert [event.status.state for event in heard.events] == [TaskState.TASK_STATE_CANCELED]
+async def test_tools_that_are_called_are_told_before_the_answer(storage: Storage) -> None:
+    async def node(_: object) -> dict[str, object]:
+        run = current_run()
+        run.tell(Said("", USAGE))
+        run.tell(ToolCalled("1", "oracle", {"message": "hi"}))
+        run.tell(ToolAnswered("1", "oracle", {"result": "yes"}))
+        return {"reply": "So."}
+
+    async with served(storage, graph=one_node(node)) as agent:
+        _task, _working, called, heard, reply, artifact, _completed = await agent.events(message())
+    (call,), (response,) = called.status.message.parts, heard.status.message.parts
+    assert MessageToDict(call.metadata) == {"kagent_type": "function_call"}
+    assert MessageToDict(response.metadata) == {"kagent_type": "function_response"}
+    assert MessageToDict(called.metadata) == {"kagent_usage_metadata": COUNTS}
+    assert get_message_text(reply.status.message) == artifact.artifact.parts[0].text == "So."
 
 
-async def test_a_listener_hears_that_the_task_was_cancelled() -> None:
-    model = Hanging()
-    async with served(model) as (handler, _):
-        stream = handler.on_message_send_stream(SendMessageRequest(message=message()), CALL)
-        task, _working = await anext(stream), await anext(stream)
-        assert isinstance(task, Task)
-        await model.begun.wait()
-        await handler.on_cancel_task(CancelTaskRequest(id=task.id), CALL)
-        heard: list[Any] = [event async for event in stream]
-    assert heard[-1].status.state == TaskState.TASK_STATE_CANCELED
+async def test_a_question_for_the_budget_is_answered_and_counts_nothing(storage: Storage) -> None:
+    async with served(storage, Model()) as agent:
+        _task, _working, said, artifact, completed = await agent.events(message(new_text_part("budget?")))
+    assert get_message_text(said.status.message) == artifact.artifact.parts[0].text == "4,287 tokens are left."
+    assert reported(completed)["usage"]["own"]["calls"] == 0
+    assert "kagent_usage_metadata" not in MessageToDict(completed.metadata)
 
 
-async def test_a_drain_lets_a_task_end() -> None:
-    model = Hanging()
-    async with served(model) as (handler, executor):
-        listener = asyncio.ensure_future(events(handler, message()))
-        await model.begun.wait()
-        drain = asyncio.ensure_future(executor.drain(60))
-        model.go_on.set()
-        await drain
-        heard = await listener
-    assert heard[-1].status.state == TaskState.TASK_STATE_COMPLETED
-
-
-async def test_a_task_that_outlasts_the_drain_fails_and_says_why() -> None:
-    model = Hanging()
-    async with served(model) as (handler, executor):
-        listener = asyncio.ensure_future(events(handler, message()))
-        await model.begun.wait()
-        await executor.drain(0)
-        heard = await listener
-    assert model.ended.is_set()
-    assert heard[-1].status.state == TaskState.TASK_STATE_FAILED
-    assert get_message_text(heard[-1].status.message) == SHUTTING_DOWN
-
-
-async def test_a_drain_with_nothing_to_wait_for_returns() -> None:
-    async with served(Model()) as (handler, executor):
-        await events(handler, message())
-        await executor.drain(60)
+async def test_one_execution_does_not_hear_of_another(storage: Storage) -> None:
+    async with llm_through(Gateway(answer(200, completion()))) as llm, served(storage, llm) as agent:
+        ends = [events[-1] for events in await asyncio.gather(*(agent.events(message()) for _ in range(5)))]
+    assert [reported(end)["usage"]["total"] for end in ends] == [713] * 5

@@ -1,11 +1,11 @@
 import asyncio
-import json
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
-from agents.llm import ATTEMPTS, LONGEST_WAIT, GatewayLLM
+from agents.kit import Tool
 from agents.outcomes import (
     Answered,
     BudgetExhausted,
@@ -13,41 +13,58 @@ from agents.outcomes import (
     Outcome,
     RequestRefused,
     Throttled,
+    ToolsCalled,
     UpstreamFailed,
 )
-from tests.unit.agents.doubles import SPENT_BODY, Gateway, Naps, answer, completion, llm_through, settings, token
+from agents.progress import Said
+from agents.retries import ATTEMPTS, LONGEST_WAIT
+from agents.run import Run
+from tests.unit.agents.doubles import (
+    BUDGET,
+    SPENT_BODY,
+    USAGE,
+    Ears,
+    Gateway,
+    Naps,
+    answer,
+    completion,
+    llm_through,
+    token,
+    within,
+)
 
 pytestmark = pytest.mark.anyio
 
 BUSY = {"error": {"message": "slow down", "type": "requests", "code": "rate_limit_exceeded"}}
+RESERVED = {"error": {"message": "Calls under way have reserved it.", "type": "budget_exceeded", "code": "budget_reserved"}}
 
 
-async def ask(gateway: Gateway, naps: Naps | None = None) -> Outcome:
-    llm = llm_through(gateway, naps)
-    try:
-        return await llm([HumanMessage("hi")])
-    finally:
-        await llm.aclose()
+async def ask(gateway: Gateway, naps: Naps | None = None, run: Run | None = None, stream: bool = True) -> Outcome:
+    async with llm_through(gateway, naps, llm_stream=stream) as llm:
+        return await within(run or Run(), llm([HumanMessage("hi")]))
 
 
 async def test_the_request_is_openais_with_the_teams_token() -> None:
     gateway = Gateway(answer(200, completion()))
-    llm = llm_through(gateway)
-    await llm([SystemMessage("Be brief."), HumanMessage("q1"), AIMessage("a1"), HumanMessage("q2")])
-    await llm.aclose()
+    tool: Tool = {"type": "function", "function": {"name": "oracle"}}
+    asking = AIMessage("", tool_calls=[{"name": "oracle", "args": {"message": "hm"}, "id": "1"}])
+    async with llm_through(gateway, llm_model="m") as llm:
+        await llm([SystemMessage("Be brief."), HumanMessage("q"), asking, ToolMessage("a", tool_call_id="1")], [tool])
     (request,) = gateway.requests
-    assert str(request.url) == "http://127.0.0.1:8090/v1/chat/completions"
+    assert (request.method, str(request.url)) == ("POST", "http://127.0.0.1:8090/v1/chat/completions")
     assert request.headers["authorization"] == f"Bearer {token(team='dba')}"
-    assert json.loads(request.content) == {
-        "model": "mock-essay-7b",
-        "stream": False,
-        "messages": [
-            {"role": "system", "content": "Be brief."},
-            {"role": "user", "content": "q1"},
-            {"role": "assistant", "content": "a1"},
-            {"role": "user", "content": "q2"},
-        ],
-    }
+    system, question, calls, said = gateway.asked().pop("messages")
+    assert (system, question) == ({"role": "system", "content": "Be brief."}, {"role": "user", "content": "q"})
+    assert calls["tool_calls"][0]["function"] == {"name": "oracle", "arguments": '{"message": "hm"}'}
+    assert said == {"role": "tool", "tool_call_id": "1", "content": "a"}
+    rest = {name: value for name, value in gateway.asked().items() if name != "messages"}
+    assert rest == {"model": "m", "stream": True, "stream_options": {"include_usage": True}, "tools": [tool]}
+
+
+async def test_a_request_for_one_document_says_nothing_of_streams_or_of_tools_that_are_not_there() -> None:
+    gateway = Gateway(answer(200, completion()))
+    assert isinstance(await ask(gateway, stream=False), Answered)
+    assert gateway.asked() == {"model": "mock-essay-7b", "stream": False, "messages": [{"role": "user", "content": "hi"}]}
 
 
 @pytest.mark.parametrize(
@@ -55,19 +72,30 @@ async def test_the_request_is_openais_with_the_teams_token() -> None:
     [
         (answer(429, SPENT_BODY, {"retry-after": "1"}), BudgetExhausted),
         (httpx.Response(429, text="rate limit exceeded"), BudgetExhausted),
+        (httpx.Response(429, headers={"x-ratelimit-remaining": "0"}), BudgetExhausted),
+        (answer(429, BUSY, {"x-envoy-ratelimited": "true"}), BudgetExhausted),
+        (answer(429, {"error": {"type": "insufficient_quota"}}), BudgetExhausted),
         (answer(402, {"error": {"code": "insufficient_credits"}}), BudgetExhausted),
+        (answer(400, {"error": {"type": "budget_exceeded"}}), BudgetExhausted),
+        (answer(403, {"error": {"code": "spend_limit_exceeded"}}), BudgetExhausted),
+        (answer(412, {"error": {"code": "spend_limit_exceeded"}}), BudgetExhausted),
+        (answer(422, {"error": {"code": "budget_exceeded"}}), BudgetExhausted),
         (httpx.Response(401, text="Jwt is expired"), IdentityRefused),
         (httpx.Response(403, text="RBAC: access denied"), IdentityRefused),
+        (answer(429, {"error": {"code": "no_budget", "message": "none"}}), RequestRefused),
+        (answer(429, {"error": {"code": "model_unpriced", "message": "none"}}), RequestRefused),
         (answer(400, {"error": {"message": "bad"}}), RequestRefused),
         (answer(404), RequestRefused),
         (answer(413), RequestRefused),
         (httpx.Response(200, text="{"), RequestRefused),
+        (answer(200, {"choices": []}), RequestRefused),
         (answer(200, completion()), Answered),
     ],
 )
-async def test_what_would_not_change_is_asked_exactly_once(refusal: httpx.Response, outcome: type) -> None:
+@pytest.mark.parametrize("stream", [True, False])
+async def test_what_would_not_change_is_asked_exactly_once(refusal: httpx.Response, outcome: type, stream: bool) -> None:
     gateway, naps = Gateway(refusal), Naps()
-    assert isinstance(await ask(gateway, naps), outcome)
+    assert isinstance(await ask(gateway, naps, stream=stream), outcome)
     assert len(gateway.requests) == 1
     assert naps.seconds == []
 
@@ -76,6 +104,7 @@ async def test_what_would_not_change_is_asked_exactly_once(refusal: httpx.Respon
     ("passing", "outcome"),
     [
         (answer(429, BUSY), Throttled),
+        (answer(429, RESERVED), Throttled),
         (answer(408), UpstreamFailed),
         (answer(500), UpstreamFailed),
         (answer(503), UpstreamFailed),
@@ -132,10 +161,9 @@ async def test_no_attempt_begins_once_the_time_is_up() -> None:
         await asyncio.Event().wait()
         raise AssertionError
 
-    llm = GatewayLLM(settings(llm_timeout=0.02), transport=httpx.MockTransport(slow), sleep=Naps())
-    outcome = await llm([HumanMessage("hi")])
-    await llm.aclose()
-    assert outcome == UpstreamFailed(None, reason="no answer within 0.02 s")
+    async with llm_through(slow, llm_timeout=0.02, llm_stream=False) as llm:
+        outcome = await llm([HumanMessage("hi")])
+    assert outcome == UpstreamFailed(None, reason="no whole answer within 0.02 s")
     assert asked == 2
 
 
@@ -150,23 +178,62 @@ async def test_a_cancelled_call_ends_at_once() -> None:
             ended.set()
         raise AssertionError
 
-    llm = GatewayLLM(settings(), transport=httpx.MockTransport(endless), sleep=Naps())
-    call = asyncio.ensure_future(llm([HumanMessage("hi")]))
-    await begun.wait()
-    call.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await call
-    assert ended.is_set()
-    await llm.aclose()
+    async with llm_through(endless) as llm:
+        call = asyncio.ensure_future(llm([HumanMessage("hi")]))
+        await begun.wait()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        assert ended.is_set()
 
 
-async def test_a_token_that_an_error_echoes_is_not_quoted() -> None:
-    outcome = await ask(Gateway(httpx.Response(401, text=f"Bearer {token(team='dba')} is not known")))
-    assert outcome == IdentityRefused(401, "Bearer [LLM_JWT] is not known")
+async def test_a_document_larger_than_the_bound_is_refused_without_being_kept() -> None:
+    sent = 0
+
+    class Endless(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            nonlocal sent
+            while True:
+                sent += 1
+                yield b" " * 1024 * 1024
+
+    gateway = Gateway(lambda: httpx.Response(200, stream=Endless()))
+    assert await ask(gateway) == RequestRefused(200, "the answer is larger than the agent takes")
+    assert sent == 33
+    assert len(gateway.requests) == 1
 
 
-async def test_the_token_is_in_no_log(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("DEBUG")
-    await ask(Gateway(httpx.Response(500, text=token(team="dba"))))
-    assert "trying again" in caplog.text
-    assert token(team="dba") not in caplog.text
+async def test_an_answer_is_counted_metered_and_told() -> None:
+    ears = Ears()
+    run = Run("dba-agent", listener=ears)
+    headers = {"x-ratelimit-limit": "5000", "x-ratelimit-remaining": "4287", "x-ratelimit-reset": "1200"}
+    outcome = await ask(Gateway(answer(200, completion("Hello."), headers)), run=run)
+    assert isinstance(outcome, Answered)
+    assert (run.usage.own, run.usage.calls) == (USAGE, 1)
+    assert run.meter == outcome.meter
+    assert run.meter.remaining == 4287
+    assert ears.heard == [Said("Hello.", USAGE)]
+
+
+async def test_tools_that_are_called_are_counted_and_told_too() -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "oracle", "arguments": "{}"}}
+    document = completion() | {"choices": [{"message": {"content": None, "tool_calls": [call]}}]}
+    ears = Ears()
+    run = Run("dba-agent", listener=ears)
+    assert isinstance(await ask(Gateway(answer(200, document)), run=run), ToolsCalled)
+    assert run.usage.own == USAGE
+    assert ears.heard == [Said("", USAGE)]
+
+
+@pytest.mark.parametrize("refusal", [answer(429, SPENT_BODY), answer(401), answer(404), answer(503)])
+async def test_a_refusal_is_not_counted_and_nothing_is_told(refusal: httpx.Response) -> None:
+    ears = Ears()
+    run = Run("dba-agent", listener=ears)
+    await ask(Gateway(refusal), run=run)
+    assert (run.usage.calls, run.usage.total, ears.heard) == (0, 0, [])
+
+
+async def test_the_budget_of_a_refusal_is_the_wires() -> None:
+    outcome = await ask(Gateway(answer(429, SPENT_BODY)))
+    assert isinstance(outcome, BudgetExhausted)
+    assert outcome.budget == BUDGET

@@ -4,26 +4,27 @@ import logging
 from collections.abc import Iterator
 from typing import Annotated, Any, TypedDict
 
-import httpx
 import pytest
 from langchain_core.messages import AIMessage, AnyMessage, RemoveMessage
 from langgraph.channels import DeltaChannel
-from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.event_hooks import SerdeEvent, register_serde_event_listener
 from langgraph.graph import START, StateGraph, add_messages
 from langgraph.types import interrupt
 
-from agents.app import create_app
-from agents.graph import AgentState, Graph, GraphBuilder
-from agents.llm import CallLLM
-from agents.memory import Conversations, ConversationSaver
+from agents.app import create_agent
+from agents.conversations import Conversations
+from agents.extension import URI
+from agents.graph import AgentState
+from agents.kit import Graph, GraphBuilder, Kit
 from agents.outcomes import Outcome
+from agents.run import Run
+from agents.storage.store import Storage
 from agents.texts import INTERNAL
-from agents.turn import GraphError
-from tests.unit.agents.doubles import SPENT, SPENT_BODY, Gateway, Model, answer, answered, completion, llm_through, settings
+from agents.turn import GraphError, Turn
+from tests.unit.agents.doubles import SPENT, SPENT_BODY, Gateway, Reply, answer, answered, completion, kit, settings
 from tests.unit.agents.own_graphs import code_in_the_readme, one_node
-from tests.unit.agents.test_app import client_of, rpc, send_1_0
+from tests.unit.agents.test_app import client_of, task_of
 
 pytestmark = pytest.mark.anyio
 
@@ -48,9 +49,14 @@ class Nothing(TypedDict):
     question: str
 
 
-def talk(graph: GraphBuilder) -> tuple[Conversations, ConversationSaver]:
-    saver = ConversationSaver()
-    return Conversations(graph(Model(), team="dba", system_prompt="", checkpointer=saver), saver), saver
+class Talk:
+    """Turns of one graph in one context."""
+
+    def __init__(self, storage: Storage, graph: GraphBuilder) -> None:
+        self._conversations = Conversations(graph(kit(checkpointer=storage.checkpointer)), storage)
+
+    async def say(self, text: str) -> Turn:
+        return await self._conversations.say(Run("dba-agent", "c", "t"), text)
 
 
 def only_once(update: dict[str, object]) -> Any:
@@ -59,60 +65,62 @@ def only_once(update: dict[str, object]) -> Any:
     return lambda _: turns.pop() if turns else {}
 
 
-async def status_and_log(graph: GraphBuilder, caplog: pytest.LogCaptureFixture) -> tuple[dict[str, Any], list[str]]:
+async def status_and_log(
+    storage: Storage, graph: GraphBuilder, caplog: pytest.LogCaptureFixture
+) -> tuple[dict[str, Any], list[str]]:
     caplog.set_level(logging.WARNING)
-    async with client_of(create_app(settings(), graph=graph)) as client:
-        task = (await rpc(client, send_1_0()))["result"]["task"]
+    async with client_of(storage, graph=graph) as client:
+        task = await task_of(client)
     assert not any(record.exc_info for record in caplog.records)
     return task["status"], [record.getMessage() for record in caplog.records]
 
 
-async def test_a_reply_without_a_call_to_the_llm_completes_the_task() -> None:
-    async with client_of(create_app(settings(), graph=one_node(lambda _: {"reply": "Hello."}))) as client:
-        task = (await rpc(client, send_1_0()))["result"]["task"]
+async def test_a_reply_without_a_call_to_the_llm_completes_the_task(storage: Storage) -> None:
+    async with client_of(storage, graph=one_node(lambda _: {"reply": "Hello."})) as client:
+        task = await task_of(client)
     assert task["status"]["state"] == "TASK_STATE_COMPLETED"
     assert task["artifacts"][0]["parts"] == [{"text": "Hello."}]
-    assert "metadata" not in task
+    assert task["metadata"][URI]["usage"]["own"]["calls"] == 0
 
 
-async def test_without_a_reply_the_models_last_message_of_the_turn_is_read() -> None:
+async def test_without_a_reply_the_models_last_message_of_the_turn_is_read(storage: Storage) -> None:
     said = {"messages": [AIMessage("Let me see."), AIMessage([{"type": "text", "text": "Use an index."}])]}
-    turn = await talk(one_node(lambda _: said))[0].say("c", "hi")
+    turn = await Talk(storage, one_node(lambda _: said)).say("hi")
     assert (turn.reply, turn.outcome) == ("Use an index.", None)
 
 
-async def test_what_the_output_schema_leaves_out_is_found_all_the_same() -> None:
-    conversations, _ = talk(one_node(lambda _: {"reply": "Sorry.", "outcome": SPENT}, output=Replaced))
-    turn = await conversations.say("c", "hi")
+async def test_what_the_output_schema_leaves_out_is_found_all_the_same(storage: Storage) -> None:
+    talk = Talk(storage, one_node(lambda _: {"reply": "Sorry.", "outcome": SPENT}, output=Replaced))
+    turn = await talk.say("hi")
     assert (turn.reply, turn.outcome) == ("Sorry.", SPENT)
 
 
-async def test_a_turn_that_leaves_nothing_does_not_find_the_last_turns_reply_or_outcome() -> None:
+async def test_a_turn_that_leaves_nothing_does_not_find_the_last_turns_reply_or_outcome(storage: Storage) -> None:
     update = {"reply": "first", "outcome": answered(), "messages": [AIMessage("first")]}
-    conversations, _ = talk(one_node(only_once(update), PlainState))
-    assert (await conversations.say("c", "q1")).outcome == answered()
+    talk = Talk(storage, one_node(only_once(update), PlainState))
+    assert (await talk.say("q1")).outcome == answered()
     with pytest.raises(GraphError, match="nothing for the user to read"):
-        await conversations.say("c", "q2")
+        await talk.say("q2")
 
 
-async def test_a_turn_without_an_outcome_does_not_find_the_last_turns() -> None:
+async def test_a_turn_without_an_outcome_does_not_find_the_last_turns(storage: Storage) -> None:
     updates = [{"reply": "second"}, {"reply": "first", "outcome": SPENT}]
-    conversations, _ = talk(one_node(lambda _: updates.pop(), PlainState))
-    assert (await conversations.say("c", "q1")).outcome == SPENT
-    turn = await conversations.say("c", "q2")
+    talk = Talk(storage, one_node(lambda _: updates.pop(), PlainState))
+    assert (await talk.say("q1")).outcome == SPENT
+    turn = await talk.say("q2")
     assert (turn.reply, turn.outcome) == ("second", None)
 
 
-async def test_a_graph_that_drops_the_question_does_not_answer_with_an_earlier_turn() -> None:
+async def test_a_graph_that_drops_the_question_does_not_answer_with_an_earlier_turn(storage: Storage) -> None:
     def node(state: AgentState) -> dict[str, object]:
         if len(state["messages"]) == 1:
             return {"messages": [AIMessage("first")]}
         return {"messages": [RemoveMessage(id=str(state["messages"][-1].id))]}
 
-    conversations, _ = talk(one_node(node))
-    await conversations.say("c", "q1")
+    talk = Talk(storage, one_node(node))
+    await talk.say("q1")
     with pytest.raises(GraphError, match="nothing for the user to read"):
-        await conversations.say("c", "q2")
+        await talk.say("q2")
 
 
 @pytest.fixture
@@ -124,28 +132,28 @@ def complaints() -> Iterator[list[SerdeEvent]]:
     forget()
 
 
-async def test_langgraph_has_nothing_against_plain_channels(complaints: list[SerdeEvent]) -> None:
-    conversations, _ = talk(one_node(lambda _: {"reply": "a", "outcome": SPENT}, PlainState))
-    await conversations.say("c", "q1")
-    await conversations.say("c", "q2")
+async def test_langgraph_has_nothing_against_plain_channels(storage: Storage, complaints: list[SerdeEvent]) -> None:
+    talk = Talk(storage, one_node(lambda _: {"reply": "a", "outcome": SPENT}, PlainState))
+    await talk.say("q1")
+    await talk.say("q2")
     assert complaints == []
 
 
-async def test_nor_where_a_node_fails_beside_one_that_left_its_outcome(complaints: list[SerdeEvent]) -> None:
+async def test_nor_where_a_node_fails_beside_one_that_left_its_outcome(storage: Storage, complaints: list[SerdeEvent]) -> None:
     def broken(state: PlainState) -> dict[str, object]:
         raise ValueError("the cupboard is bare")
 
-    def build(call_llm: CallLLM, *, team: str, system_prompt: str, checkpointer: BaseCheckpointSaver[Any]) -> Graph:
+    def build(kit: Kit) -> Graph:
         graph = StateGraph(PlainState)
         graph.add_node("good", lambda _: {"outcome": SPENT})
         graph.add_node("bad", broken)
         graph.add_edge(START, "good")
         graph.add_edge(START, "bad")
-        return graph.compile(checkpointer=checkpointer)
+        return graph.compile(checkpointer=kit.checkpointer)
 
-    conversations, _ = talk(build)
+    talk = Talk(storage, build)
     with pytest.raises(ValueError, match="bare"):
-        await conversations.say("c", "q1")
+        await talk.say("q1")
     assert complaints == []
 
 
@@ -160,41 +168,40 @@ async def test_nor_where_a_node_fails_beside_one_that_left_its_outcome(complaint
     ],
 )
 async def test_a_graph_that_leaves_too_little_fails_the_task_and_the_log_says_what_to_leave(
-    update: dict[str, object], sentence: str, caplog: pytest.LogCaptureFixture
+    storage: Storage, update: dict[str, object], sentence: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    status, log = await status_and_log(one_node(lambda _: update), caplog)
+    status, log = await status_and_log(storage, one_node(lambda _: update), caplog)
     assert (status["state"], status["message"]["parts"]) == ("TASK_STATE_FAILED", [{"text": INTERNAL}])
     (line,) = log
     assert sentence in line
 
 
-async def test_messages_that_replace_one_another_are_no_reply() -> None:
-    conversations, _ = talk(one_node(lambda _: {"messages": [AIMessage("hi")]}, Replaced))
+async def test_messages_that_replace_one_another_are_no_reply(storage: Storage) -> None:
+    talk = Talk(storage, one_node(lambda _: {"messages": [AIMessage("hi")]}, Replaced))
     with pytest.raises(GraphError, match="after the user's message in `messages`"):
-        await conversations.say("c", "q")
+        await talk.say("q")
 
 
 def ask_back(_: AgentState) -> dict[str, object]:
     return {"reply": interrupt("Which database?")}
 
 
-async def test_an_interrupt_fails_the_task_and_the_log_says_why(caplog: pytest.LogCaptureFixture) -> None:
-    status, log = await status_and_log(one_node(ask_back), caplog)
+async def test_an_interrupt_fails_the_task_and_the_log_says_why(storage: Storage, caplog: pytest.LogCaptureFixture) -> None:
+    status, log = await status_and_log(storage, one_node(ask_back), caplog)
     assert (status["state"], status["message"]["parts"]) == ("TASK_STATE_FAILED", [{"text": INTERNAL}])
     (line,) = log
     assert "stopped at an interrupt(), but a turn cannot stop half-way" in line
 
 
-async def test_after_an_interrupt_the_next_message_begins_a_turn_of_its_own() -> None:
+async def test_after_an_interrupt_the_next_message_begins_a_turn_of_its_own(storage: Storage) -> None:
     def node(state: AgentState) -> dict[str, object]:
         return ask_back(state) if state["messages"][-1].content == "ask" else {"reply": str(len(state["messages"]))}
 
-    conversations, saver = talk(one_node(node))
+    talk = Talk(storage, one_node(node))
     for _ in range(3):
         with pytest.raises(GraphError, match="interrupt"):
-            await conversations.say("c", "ask")
-    assert (len(saver.storage["c"][""]), len(saver.writes)) == (1, 0)
-    assert (await conversations.say("c", "q")).reply == "4"
+            await talk.say("ask")
+    assert (await talk.say("q")).reply == "4"
 
 
 @pytest.mark.parametrize(
@@ -204,48 +211,49 @@ async def test_after_an_interrupt_the_next_message_begins_a_turn_of_its_own() ->
         (one_node(lambda _: {}, Deltas), "uses a DeltaChannel"),
         (
             one_node(lambda _: {}, checkpointer=None),
-            r"end the builder with `return graph.compile\(checkpointer=checkpointer\)`",
+            r"end the builder with `return graph.compile\(checkpointer=kit\.checkpointer\)`",
         ),
         (one_node(lambda _: {}, checkpointer=InMemorySaver()), "would remember nothing"),
         (one_node(lambda _: {}, interrupt_before=["node"]), "interrupt_before or interrupt_after"),
         (one_node(lambda _: {}, interrupt_after=["node"]), "interrupt_before or interrupt_after"),
     ],
 )
-def test_a_graph_that_cannot_be_served_is_refused_at_once(graph: GraphBuilder, sentence: str) -> None:
+async def test_a_graph_that_cannot_be_served_is_refused_at_once(storage: Storage, graph: GraphBuilder, sentence: str) -> None:
     with pytest.raises(GraphError, match=sentence):
-        create_app(settings(), graph=graph)
+        create_agent(settings(), storage, graph)
 
 
-async def answers_of_the_readmes_agent(*answers: httpx.Response, turns: int = 1) -> tuple[list[dict[str, Any]], Gateway]:
+async def answers_of_the_readmes_agent(
+    storage: Storage, *answers: Reply, turns: int = 1
+) -> tuple[list[dict[str, Any]], Gateway]:
     """The tasks of one conversation, and the gateway that was asked."""
     names: dict[str, Any] = {"__name__": "my_agent"}
     exec(code_in_the_readme(), names)  # noqa: S102 - it is ours
     gateway = Gateway(*answers)
-    tasks: list[dict[str, Any]] = []
-    async with client_of(create_app(settings(), graph=names["build_graph"], llm=llm_through(gateway))) as client:
-        for turn in range(turns):
-            said = send_1_0(f"q{turn + 1}", contextId="c")
-            tasks.append((await rpc(client, said))["result"]["task"])
+    async with client_of(storage, gateway, names["build_graph"]) as client:
+        tasks = [await task_of(client, f"q{turn + 1}", contextId="c") for turn in range(turns)]
     return tasks, gateway
 
 
-async def test_the_readmes_graph_answers_with_its_second_step() -> None:
-    (task,), gateway = await answers_of_the_readmes_agent(answer(200, completion("Long.")), answer(200, completion("Short.")))
+async def test_the_readmes_graph_answers_with_its_second_step(storage: Storage) -> None:
+    (task,), gateway = await answers_of_the_readmes_agent(
+        storage, answer(200, completion("Long.")), answer(200, completion("Short."))
+    )
     assert task["status"]["state"] == "TASK_STATE_COMPLETED"
     assert [artifact["parts"] for artifact in task["artifacts"]] == [[{"text": "Short."}]]
     assert gateway.conversation(0)[1:] == [("user", "q1")]
     assert gateway.conversation(1)[1:] == [("user", "q1"), ("assistant", "Long."), ("user", "Say that in two sentences.")]
 
 
-async def test_the_readmes_graph_asks_no_second_time_where_the_budget_is_spent() -> None:
-    (task,), gateway = await answers_of_the_readmes_agent(answer(429, SPENT_BODY))
+async def test_the_readmes_graph_asks_no_second_time_where_the_budget_is_spent(storage: Storage) -> None:
+    (task,), gateway = await answers_of_the_readmes_agent(storage, answer(429, SPENT_BODY))
     assert task["status"]["state"] == "TASK_STATE_FAILED"
     assert len(gateway.requests) == 1
 
 
-async def test_a_budget_spent_in_the_readmes_second_step_is_told_and_the_draft_is_not_lost() -> None:
+async def test_a_budget_spent_in_the_readmes_second_step_is_told_and_the_draft_is_not_lost(storage: Storage) -> None:
     (refused, task), gateway = await answers_of_the_readmes_agent(
-        answer(200, completion("Long.")), answer(429, SPENT_BODY), answer(200, completion("At last.")), turns=2
+        storage, answer(200, completion("Long.")), answer(429, SPENT_BODY), answer(200, completion("At last.")), turns=2
     )
     assert refused["status"]["state"] == "TASK_STATE_FAILED"
     text, data = refused["status"]["message"]["parts"]
