@@ -52,6 +52,8 @@ spec:
       onBudgetExceeded: Block
 """
 
+CALL = '{"model": "gpt-4o", "max_tokens": 700, "messages": [{"role": "user", "content": "Hello."}]}'
+
 Measured = dict[str, list[Rate]]
 
 
@@ -116,7 +118,8 @@ class Bench:
 
     async def http(self, connections: int) -> Measured:
         async def load(name: str) -> Rate:
-            return await http_load(self._urls[name], self.token, connections, SECONDS)
+            headers = {"content-type": "application/json", "authorization": f"Bearer {self.token}"}
+            return await http_load(f"{self._urls[name]}/v1/chat/completions", headers, CALL, connections, SECONDS)
 
         return await _in_turn(list(self._urls), load)
 

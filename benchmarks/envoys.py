@@ -39,10 +39,24 @@ def bare_proxy(llm: int, port: int, admin_port: int) -> str:
     return yaml.safe_dump(_envoy(port, admin_port, route, [_cluster("llm", llm)]))
 
 
-def instant_llm(port: int, admin_port: int) -> str:
-    answer = {"status": 200, "body": {"inline_string": ANSWER}}
-    json_content = {"header": {"key": "content-type", "value": "application/json"}}
-    route = {"match": {"prefix": "/"}, "direct_response": answer, "response_headers_to_add": [json_content]}
+STREAM = "".join(
+    f"data: {event}\n\n"
+    for event in (
+        '{"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"role":"assistant","content":"Yes."}}]}',
+        '{"object":"chat.completion.chunk","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}',
+        '{"object":"chat.completion.chunk","choices":[],"usage":{"prompt_tokens":21,"completion_tokens":683,"total_tokens":704}}',
+        "[DONE]",
+    )
+)
+
+
+def instant_llm(port: int, admin_port: int, answer: str = ANSWER) -> str:
+    content_type = "text/event-stream" if answer == STREAM else "application/json"
+    route = {
+        "match": {"prefix": "/"},
+        "direct_response": {"status": 200, "body": {"inline_string": answer}},
+        "response_headers_to_add": [{"header": {"key": "content-type", "value": content_type}}],
+    }
     return yaml.safe_dump(_envoy(port, admin_port, route, []))
 
 

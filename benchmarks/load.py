@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import grpc
@@ -18,13 +18,12 @@ from budgets.ratelimit import SERVICE
 
 _SCRIPT = """\
 wrk.method = "POST"
-wrk.headers["content-type"] = "application/json"
-wrk.headers["authorization"] = "Bearer {token}"
-wrk.body = '{{"model": "gpt-4o", "max_tokens": 700, "messages": [{{"role": "user", "content": "Hello."}}]}}'
+wrk.body = '%s'
+%s
 done = function(summary, latency, requests)
   local errors = summary.errors
   local bad = errors.status + errors.connect + errors.read + errors.write + errors.timeout
-  print(string.format("RESULT %d %d %d %d %d", summary.requests, summary.duration, latency:percentile(50),
+  print(string.format("RESULT %%d %%d %%d %%d %%d", summary.requests, summary.duration, latency:percentile(50),
     latency:percentile(99), bad))
 end
 """
@@ -49,11 +48,12 @@ def find_wrk() -> str:
     return wrk
 
 
-async def http_load(url: str, token: str, connections: int, seconds: float) -> Rate:
+async def http_load(url: str, headers: Mapping[str, str], body: str, connections: int, seconds: float) -> Rate:
+    """One POST after another. What stands in `headers` and `body` must not need quoting in Lua."""
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        script.write(_SCRIPT.format(token=token))
+        script.write(_SCRIPT % (body, "\n".join(f'wrk.headers["{name}"] = "{value}"' for name, value in headers.items())))
         script.flush()
-        words = ("-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", script.name, f"{url}/v1/chat/completions")
+        words = ("-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", script.name, url)
         wrk = await asyncio.create_subprocess_exec(find_wrk(), *words, stdout=asyncio.subprocess.PIPE)
         out = (await wrk.communicate())[0].decode()
     found = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+) (\d+)", out)
