@@ -32,7 +32,7 @@ async def ask(http: httpx.AsyncClient, system: Running, agent: str, text: str, *
     client = await ClientFactory(config).create_from_url(system.system.addresses.agents[agent])
     message = new_text_message(text, role=Role.ROLE_USER)
     if metadata:
-        message.metadata.update({URI: metadata})
+        message.metadata.update({URI: metadata})  # type: ignore[dict-item]
     (answer,) = [answer async for answer in client.send_message(SendMessageRequest(message=message))]
     return answer.task
 

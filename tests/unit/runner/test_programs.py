@@ -53,7 +53,17 @@ def test_what_the_runner_has_chosen_wins_and_an_empty_variable_is_none(
     assert programs.budgets("redis://s").environment["BUDGETS_DOMAIN"] == "a-domain"
     assert "BUDGETS_LOG_LEVEL" not in programs.budgets("redis://s").environment
     assert programs.mock_llm().environment["MOCK_LLM_SEED"] == "7"
-    assert programs.agent(DBA).environment["LLM_JWT"] == "the-token"
+    agent = programs.agent(DBA).environment
+    assert "LLM_JWT" not in agent
+    assert Path(agent["LLM_JWT_FILE"]).read_text() == "the-token\n"
+
+
+def test_an_agent_may_call_every_other_and_keeps_what_it_keeps_in_a_file_of_its_own(programs: Programs) -> None:
+    programs.addresses.agents["support-agent"] = "http://s"
+    programs.addresses.agents["sales-agent"] = "http://x"
+    environment = programs.agent(DBA).environment
+    assert environment["PEERS"] == "support-agent=http://s,sales-agent=http://x"
+    assert environment["AGENT_STORE"] == f"sqlite:///{programs.folder}/agents/dba-agent.sqlite3"
 
 
 def test_the_gateway_finds_each_port_of_the_budget_service(programs: Programs) -> None:
