@@ -48,9 +48,14 @@ lock:
 		--extra local --extra postgres --extra dev pyproject.toml -o locks/dev.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--extra local --constraint locks/dev.txt pyproject.toml -o locks/local.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		locks/a2a-0.3.in -o locks/a2a-0.3.txt
+	cd locks/a2a-js && npm install --package-lock-only --no-audit --no-fund
 
 clean:
 	rm -rf $(VENV) .state .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/dev.installed: locks/a2a-0.3.txt locks/a2a-js/package.json locks/a2a-js/package-lock.json scripts/clients
 
 $(VENV)/%.installed: locks/%.txt pyproject.toml scripts/setup $(MOVED)
 	@scripts/setup $(VENV) $*

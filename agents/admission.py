@@ -28,10 +28,12 @@ class Admission(SimpleRequestContextBuilder):
         context_id: str | None = None,
         task: Task | None = None,
     ) -> RequestContext:
-        if task and task.status.state in AT_WORK:
+        # The SDK looks the task up only when the message is at work.
+        named = await self._storage.task(task_id, context) if task_id else None
+        if named and named.status.state in AT_WORK:
             raise UnsupportedOperationError(
-                f"Task {task.id} is still at work. Wait for its end, then send the message with "
-                f"contextId {task.context_id} and no taskId."
+                f"Task {named.id} is still at work. Wait for its end, then send the message with "
+                f"contextId {named.context_id} and no taskId."
             )
         owner = await self._storage.owner(context_id) if context_id else None
         if owner is not None and owner != context.user.user_name:

@@ -36,7 +36,7 @@ from agents.ladder import Ladder
 from agents.llm import GatewayLLM
 from agents.meter import LastMeter
 from agents.peers.calls import CallablePeers
-from agents.storage.store import Storage
+from agents.storage.store import Saved, Storage
 from agents.turn import check_graph
 
 log = logging.getLogger(__name__)
@@ -44,10 +44,7 @@ log = logging.getLogger(__name__)
 GRACE = 15
 """Seconds for running tasks at SIGTERM. The server waits 20 for its connections, and kagent 30 for the pod."""
 
-LAST_PUSHES = 5
-"""Seconds for kagent's controller to take what it has not been told yet, once all tasks have ended."""
-
-SWEEP = 600
+SWEEP = 60
 """Seconds between two sweeps of the storage."""
 
 PARKED = 600
@@ -103,17 +100,27 @@ def create_agent(
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         controller = connect(settings)
         push = pusher(controller)
-        storage.on_saved(push)
-        sweeping = asyncio.create_task(_sweep(storage, push))
+
+        def saved(task: Task, call: ServerCallContext) -> None:
+            executor.saved(task)
+            push(task, call)
+
+        storage.on_saved(saved)
+        sweeping = asyncio.create_task(_sweep_on(storage, push))
         yield
         sweeping.cancel()
         with suppress(asyncio.CancelledError):
             await sweeping
         drain()
         await draining[0]
-        await handler.aclose()
+        try:
+            # It may wait for listeners that have hung up.
+            await asyncio.wait_for(handler.aclose(), LAST_WORDS)
+        except TimeoutError:
+            log.warning("The A2A server did not close its tasks within %d s.", LAST_WORDS)
+        await _sweep(storage, push, leaving=True)
         if controller:
-            await controller.aclose(LAST_PUSHES)
+            await controller.aclose(LAST_WORDS)
         await peers.aclose()
         await connection.aclose()
 
@@ -142,16 +149,20 @@ def _kit(settings: Settings, storage: Storage, connection: Connection, peers: Ca
     )
 
 
-async def _sweep(storage: Storage, tell: Callable[[Task, ServerCallContext], None]) -> None:
+async def _sweep_on(storage: Storage, tell: Saved) -> None:
     """At once, for what was unfinished at the start has failed and is to be told, and then from time to time."""
     while True:
-        try:
-            for owner, task in await storage.sweep():
-                tell(task, ServerCallContext(user=NamedUser(owner)))
-        except Exception:
-            # The database may be away; the next sweep finds what this one would have.
-            log.exception("What is old could not be forgotten.")
+        await _sweep(storage, tell)
         await asyncio.sleep(SWEEP)
+
+
+async def _sweep(storage: Storage, tell: Saved, leaving: bool = False) -> None:
+    try:
+        for owner, task in await storage.sweep(leaving):
+            tell(task, ServerCallContext(user=NamedUser(owner)))
+    except Exception:
+        # The database may be away; the next sweep finds what this one would have.
+        log.exception("What is old could not be forgotten.")
 
 
 async def health(_: Request) -> JSONResponse:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,10 +35,13 @@ class Balance:
             return say_meter(self._last.meter)
         return say_balance(budgets, datetime.now(UTC))
 
+    def _get(self) -> AbstractAsyncContextManager[httpx.Response]:
+        return self._connection.request("GET", self._connection.balance, self._connection.credential())
+
     async def _ask(self) -> list[dict[str, Any]] | None:
         """None where the gateway does not say: many know of no such address."""
         try:
-            async with asyncio.timeout(PATIENCE), self._connection.request("GET", self._connection.balance) as response:
+            async with asyncio.timeout(PATIENCE), self._get() as response:
                 body = bytearray()
                 async for chunk in response.aiter_bytes():
                     body += chunk

@@ -1,5 +1,7 @@
 """A bound on request bodies, and a look into them; the A2A SDK has neither."""
 
+import asyncio
+
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -9,6 +11,9 @@ from agents.json_body import BodyError, check_json
 MOST_BYTES = 1024 * 1024
 
 MOST_HEADER_BYTES = 64 * 1024
+
+SLOWEST = 10
+"""Seconds that a body may take; one that never ends would hold up the shutdown."""
 
 PATIENCE = 32
 """Times the limit that are read and thrown away, so that whoever sent them can be told."""
@@ -30,18 +35,23 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         if sum(len(name) + len(value) for name, value in scope["headers"]) > MOST_HEADER_BYTES:
-            await _too_large("headers are", MOST_HEADER_BYTES, 431)(scope, receive, send)
+            await _refusal_of("headers are larger than", f"{MOST_HEADER_BYTES} bytes", 431)(scope, receive, send)
             return
         declared = Headers(scope=scope).get("content-length", "")
         too_large = declared.isdecimal() and int(declared[:20]) > self._most
-        body = [] if too_large else await _read(receive, self._most)
+        try:
+            async with asyncio.timeout(SLOWEST):
+                body = [] if too_large else await _read(receive, self._most)
+        except TimeoutError:
+            await _refusal_of("body did not come to its end within", f"{SLOWEST} s", 408)(scope, receive, send)
+            return
         if body:
             refusal = self._refusal(scope, b"".join(message.get("body", b"") for message in body))
             await (refusal or self._app)(scope, _replay(body, receive), send)
             return
         # A client hears nothing while it still sends, and a connection that is closed on it loses the answer.
         await _read(receive, PATIENCE * self._most, keep=False)
-        await _too_large("body is", self._most, 413)(scope, receive, send)
+        await _refusal_of("body is larger than", f"{self._most} bytes", 413)(scope, receive, send)
 
     def _refusal(self, scope: Scope, body: bytes) -> JSONResponse | None:
         to_rpc = scope["method"] == "POST" and scope["path"] == self._rpc_path
@@ -58,8 +68,9 @@ class BodyLimit:
         return JSONResponse({"error": {"code": 400, "status": "INVALID_ARGUMENT", "message": told}}, 400)
 
 
-def _too_large(what: str, most: int, status: int) -> JSONResponse:
-    error = {"message": f"The request's {what} larger than {most} bytes.", "type": "request_too_large"}
+def _refusal_of(what: str, bound: str, status: int) -> JSONResponse:
+    kind = "request_too_slow" if status == 408 else "request_too_large"
+    error = {"message": f"The request's {what} {bound}.", "type": kind}
     return JSONResponse({"error": error}, status, {"connection": "close"})
 
 

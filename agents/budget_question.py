@@ -10,6 +10,7 @@ LONGEST = 200
 
 _WHOSE = r"(?:(?:my|our|the|your|this|the team'?s|my team'?s|our team'?s) )?"
 _WHAT = r"(?:(?:llm|token|team|remaining) )*(?:budget|tokens|balance)"
+_QUALIFIED = r"(?:(?:llm|token|remaining) )+(?:budget|balance)"
 _LEFT = r"(?:left|remaining|available)"
 
 _OWNED = rf"(?:is|are|do (?:i|we|you) (?:still )?have|have (?:i|we|you)(?: got)?) (?:still )?{_LEFT}"
@@ -18,11 +19,12 @@ _QUESTION = re.compile(
     "|".join(
         (
             r"/?budget",
-            rf"(?:please )?(?:show|tell|give)(?: me)? {_WHOSE}{_WHAT}",
-            rf"(?:and )?what(?: is|'s) {_WHOSE}{_WHAT}(?: now)?",
+            rf"(?:please )?(?:show|tell|give)(?: me)? {_WHOSE}{_QUALIFIED}",
+            rf"(?:and )?what(?: is|'s) {_WHOSE}{_QUALIFIED}(?: now)?",
             rf"(?:and )?what(?: is|'s) (?:still )?{_LEFT} (?:of|in|from) {_WHOSE}{_WHAT}",
             rf"(?:and )?how (?:much|many) (?:of )?{_WHOSE}{_WHAT} {_OWNED}(?: now)?",
             rf"(?:and )?how (?:much|many) (?:of )?{_WHOSE}{_WHAT} remains?",
+            rf"(?:and )?how (?:much|many) (?:is|are) (?:still )?{_LEFT} (?:of|in|from) {_WHOSE}{_WHAT}",
         )
     )
 )

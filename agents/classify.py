@@ -4,6 +4,7 @@ The rules are the table "What else an agent will meet" of the budget contract on
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,17 +44,22 @@ def classify(status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
     error = _error(document)
     if 200 <= status < 300 and (said := read_document(document, read_meter(headers))):
         return said
-    to_be_mended = error.get("code") in NOT_OF_SPENDING
-    reserved = error.get("code") == RESERVED
-    if not to_be_mended and not reserved and _is_spent_budget(status, headers, error, body):
+    if error.get("code") in NOT_OF_SPENDING:
+        return RequestRefused(status, _message(error))
+    if error.get("code") != RESERVED and _is_spent_budget(status, headers, error, body):
         return _budget_exhausted(status, headers, error)
-    if status == 429 and not to_be_mended:
-        return Throttled(status, read_retry_after(headers), _message(error) if reserved else "")
+    return _by_status(status, headers, _message(error) if error.get("code") == RESERVED else "", body)
+
+
+def _by_status(status: int, headers: Mapping[str, str], reserved: str, body: bytes) -> Outcome:
+    """`reserved` is what the gateway says where only calls under way are in the way."""
+    if status == 429:
+        return Throttled(status, read_retry_after(headers), reserved)
     if status in {401, 403}:
         return IdentityRefused(status, _quote(body))
     if status == 408 or status >= 500:
         return UpstreamFailed(status, read_retry_after(headers))
-    return RequestRefused(status, _message(error) if to_be_mended else _quote(body))
+    return RequestRefused(status, _quote(body))
 
 
 def _is_spent_budget(status: int, headers: Mapping[str, str], error: dict[str, Any], body: bytes) -> bool:
@@ -99,11 +105,13 @@ def _error(document: object) -> dict[str, Any]:
     return error if isinstance(error, dict) else {}
 
 
-def classify_event(event: Mapping[str, object], headers: Mapping[str, str]) -> Outcome:
-    """An error in the middle of a stream, whose status came before it: some providers say in its code what it would be."""
-    code = _error(event).get("code")
-    status = code if isinstance(code, int) and 400 <= code < 600 else 500
-    return classify(status, headers, pydantic_core.to_json(event))
+def classify_event(status: int, event: bytes, headers: Mapping[str, str]) -> Outcome:
+    """An error in the middle of a stream, whose `status` came before it: some providers say in its code what it would be."""
+    code = _error(_json(event)).get("code")
+    if isinstance(code, int) and 400 <= code < 600:
+        return classify(code, headers, event)
+    outcome = classify(500, headers, event)
+    return replace(outcome, status=status) if isinstance(outcome, BudgetExhausted) else outcome
 
 
 def read_moment(value: object) -> datetime | None:

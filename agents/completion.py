@@ -7,7 +7,7 @@ from typing import Any
 from agents.outcomes import Answered, Meter, ToolCall, ToolsCalled
 from agents.usage import Usage, tokens
 
-MOST_CALLS = 64
+MOST_CALLS = 16
 """Tools that one answer may call; what a model calls beyond them is left out."""
 
 
@@ -41,13 +41,13 @@ class Assembly:
     def __init__(self) -> None:
         self.ended = False
         self.size = 0
-        self._usage: Usage | None = None
+        self.usage: Usage | None = None
         self._texts: list[str] = []
         self._calls: dict[int, _Call] = {}
 
     def add(self, chunk: object) -> str:
         """The words that the chunk adds."""
-        self._usage = read_usage(chunk) or self._usage
+        self.usage = read_usage(chunk) or self.usage
         choice = _first(_member(chunk, "choices"))
         self.ended = self.ended or isinstance(choice.get("finish_reason"), str)
         delta = choice.get("delta")
@@ -60,6 +60,10 @@ class Assembly:
             self.size += len(words)
         return words
 
+    def end(self) -> None:
+        """The stream says itself that it is over: some leave out why the LLM stopped."""
+        self.ended = True
+
     @property
     def text(self) -> str:
         return "".join(self._texts)
@@ -67,7 +71,7 @@ class Assembly:
     def outcome(self, meter: Meter) -> Answered | ToolsCalled | None:
         pieces = self._calls.values()
         calls = [ToolCall(call.call_id, call.name, "".join(call.arguments)) for call in pieces if call.call_id and call.name]
-        return _said(self.text, calls, self._usage, meter)
+        return _said(self.text, calls, self.usage, meter)
 
     def _add_call(self, piece: object, position: int) -> None:
         if not isinstance(piece, dict):

@@ -93,7 +93,7 @@ class Settings(BaseSettings):
     agent_store: SecretStr = Field(
         default=SecretStr(""),
         description="It is where tasks and conversations are kept: sqlite:///PATH, or postgresql://USER:PASSWORD@HOST/DB, "
-        "which replicas share; without it, a SQLite file in .state/agents.",
+        "which replicas share; without it, a SQLite file in .state/agents, one for each name and port.",
     )
     keep_tasks: int = Field(
         default=10_000, ge=1, le=10_000_000, description="It is how many tasks, and how many conversations, are kept at most."
@@ -155,7 +155,7 @@ class Settings(BaseSettings):
 
     @property
     def store(self) -> str:
-        return self.agent_store.get_secret_value() or f"sqlite:///.state/agents/{self.name}.sqlite3"
+        return self.agent_store.get_secret_value() or f"sqlite:///.state/agents/{self.name}-{self.port}.sqlite3"
 
     @property
     def url(self) -> str:

@@ -26,20 +26,21 @@ class Connection:
             trust_env=False,
         )
 
+    def credential(self) -> str:
+        """The token for one request. Another request may be sent with another."""
+        return self._token.current()
+
     @asynccontextmanager
-    async def request(self, method: str, url: str, document: object = None) -> AsyncIterator[httpx.Response]:
-        """With the agent's credential; the body is not read yet. Raises what httpx raises."""
-        headers = {"Authorization": f"Bearer {self._token.current()}"}
+    async def request(self, method: str, url: str, credential: str, document: object = None) -> AsyncIterator[httpx.Response]:
+        """The body is not read yet. Raises what httpx raises."""
+        headers = {"Authorization": f"Bearer {credential}"}
         async with self._http.stream(method, url, json=document, headers=headers) as response:
             yield response
 
-    def without_token(self, body: bytes) -> bytes:
-        """An error may echo what was sent, and errors are quoted to the user."""
-        return body.replace(self._token.current().encode(), b"[LLM_JWT]")
-
-    def renew_token(self) -> bool:
-        """True where there is another token now."""
-        return self._token.renew()
+    def has_newer(self, refused: str) -> bool:
+        """Looks whether there is another token by now than the one that was refused."""
+        self._token.renew()
+        return self._token.current() != refused
 
     async def aclose(self) -> None:
         await self._http.aclose()

@@ -1,7 +1,7 @@
 """A conversation as the LLM takes it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, RemoveMessage, ToolCall, ToolMessage
@@ -22,17 +22,29 @@ def said(outcome: Answered | ToolsCalled) -> AIMessage:
 
 
 def complete(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
-    """Each tool call followed by its answer: a turn that was cut short has left calls without one, which APIs refuse."""
-    answers = {message.tool_call_id: message for message in messages if isinstance(message, ToolMessage)}
+    """Each tool call followed by its answer: a turn that was cut short has left calls without one, which APIs refuse.
+
+    Ids are unique in one message only: some models begin anew with each.
+    """
     completed: list[AnyMessage] = []
-    for message in messages:
+    for index, message in enumerate(messages):
         if isinstance(message, ToolMessage):
             continue
         completed.append(message)
-        for call in message.tool_calls if isinstance(message, AIMessage) else ():
-            call_id = str(call["id"])
-            completed.append(answers.get(call_id) or ToolMessage(NOT_ANSWERED, tool_call_id=call_id, name=call["name"]))
+        if isinstance(message, AIMessage) and message.tool_calls:
+            answers = {answer.tool_call_id: answer for answer in _until_the_next(messages[index + 1 :])}
+            for call in message.tool_calls:
+                missing = ToolMessage(NOT_ANSWERED, tool_call_id=str(call["id"]), name=call["name"])
+                completed.append(answers.get(str(call["id"]), missing))
     return completed
+
+
+def _until_the_next(messages: Sequence[AnyMessage]) -> Iterator[ToolMessage]:
+    for message in messages:
+        if isinstance(message, AIMessage):
+            return
+        if isinstance(message, ToolMessage):
+            yield message
 
 
 def without_last_question(messages: Sequence[AnyMessage]) -> list[RemoveMessage]:

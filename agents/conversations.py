@@ -11,7 +11,7 @@ from agents.storage.store import Storage
 from agents.turn import KEYS, Turn, read_turn
 
 MOST_STEPS = 250
-"""Steps of a graph in one turn: enough to wait an hour for a budget of a minute, and an end to one that goes in a circle."""
+"""Steps of a graph in one turn: an end to one that goes in a circle."""
 
 
 class Conversations:
@@ -29,6 +29,7 @@ class Conversations:
         question = HumanMessage(text, id=str(uuid4()))
         config = RunnableConfig(configurable={"thread_id": run.context_id, "checkpoint_ns": ""}, recursion_limit=MOST_STEPS)
         async with self._storage.turn(run.context_id, run.lineage.user):
+            run.begun = True
             enter_run(run)
             # Each step is kept while the next one is at work: a process that is killed loses the step it was in, and no other.
             state = await self._graph.ainvoke({"messages": [question]}, config, durability="async", output_keys=self._keys)

@@ -16,13 +16,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from agents.compat import INTERNAL, JsonRpcAdapter, rest_routes_0_3
+from agents.handler import LONGEST_ID
 
 log = logging.getLogger(__name__)
 
 MOST_SAID = 300
 """Characters of an error's text. Protobuf quotes what it was sent."""
-
-LONGEST_ID = 256
 
 ON_CALLERS_MISTAKES = (
     "a2a.compat.v0_3.jsonrpc_adapter",

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from a2a.helpers import new_text_part
@@ -18,10 +18,11 @@ from agents.conversations import Conversations
 from agents.inbound import check_allowance, check_path, read_lineage
 from agents.lineage import Lineage
 from agents.messages import data_part, report, usage_metadata
-from agents.outcomes import Answered, BudgetExhausted, ToolsCalled, UpstreamFailed
+from agents.outcomes import Answered, BudgetExhausted
 from agents.publisher import Publisher
 from agents.run import Run
-from agents.texts import INTERNAL, NO_TEXT, SHUTTING_DOWN, TOO_MANY_STEPS
+from agents.tasks import has_ended
+from agents.texts import INTERNAL, NO_TEXT, NOT_BEGUN, SHUTTING_DOWN, TOO_MANY_STEPS
 from agents.turn import GraphError, Turn
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,9 @@ class Executor(AgentExecutor):
         self._max_hops = max_hops
         self._executions: set[asyncio.Task[None]] = set()
         self._at_work: dict[str, _AtWork] = {}
-        self._stopping = False
+        self._not_told: set[str] = set()
+        self._told = asyncio.Event()
+        self._draining = False
 
     async def execute(self, context: RequestContext, event_queue: EventQueue) -> None:
         updater = _updater(context, event_queue)
@@ -56,55 +59,71 @@ class Executor(AgentExecutor):
         if execution is not None:
             self._executions.add(execution)
             execution.add_done_callback(self._executions.discard)
+        self._not_told.add(updater.task_id)
+        publisher = Publisher(updater)
+        run = Run(self._name, updater.context_id, updater.task_id, _lineage(context), publisher)
         try:
             await event_queue.enqueue_event(_submitted(context))
-            await self._answer(context, updater)
+            await self._answer(run, context.get_user_input(), publisher, updater)
         except Exception as error:
             # A GraphError says it all; where anything else came from, its traceback says.
             log.error("Task %s failed: %s", updater.task_id, error, exc_info=not isinstance(error, GraphError))
             # It may have ended already; then there is nothing left to say.
             with contextlib.suppress(Exception):
-                await _fail(updater, TOO_MANY_STEPS if isinstance(error, GraphRecursionError) else INTERNAL)
+                await publisher.finish(None)
+            with contextlib.suppress(Exception):
+                await _fail(run, updater, TOO_MANY_STEPS if isinstance(error, GraphRecursionError) else INTERNAL)
+        except asyncio.CancelledError:
+            # Whoever cancelled it keeps its end.
+            self._not_told.discard(updater.task_id)
+            raise
+        finally:
+            publisher.close()
 
-    async def _answer(self, context: RequestContext, updater: TaskUpdater) -> None:
-        lineage = _lineage(context)
-        refused = check_path(lineage, self._name, self._max_hops) or check_allowance(lineage)
-        text = context.get_user_input()
+    async def _answer(self, run: Run, text: str, publisher: Publisher, updater: TaskUpdater) -> None:
+        refused = check_path(run.lineage, self._name, self._max_hops) or check_allowance(run.lineage)
         if refused or not text.strip():
-            await updater.reject(updater.new_agent_message([new_text_part(refused or NO_TEXT)]))
+            message = updater.new_agent_message([new_text_part(refused or NO_TEXT)])
+            await updater.update_status(TaskState.TASK_STATE_REJECTED, message, metadata=report(run))
             return
-        publisher = Publisher(updater)
-        run = Run(self._name, updater.context_id, updater.task_id, lineage, publisher)
         await updater.start_work()
         turn = await self._take_turn(run, text)
-        answered = turn is not None and isinstance(turn.outcome, Answered | ToolsCalled | None)
+        answered = turn is not None and isinstance(turn.outcome, Answered | None)
         await publisher.finish(turn.reply if turn and answered else None)
         _log(run, turn)
         if turn is None:
-            await _fail(updater, SHUTTING_DOWN, metadata=report(run))
+            await _fail(run, updater, SHUTTING_DOWN if run.begun else NOT_BEGUN)
         else:
             await _publish(turn, run, updater)
 
     async def _take_turn(self, run: Run, text: str) -> Turn | None:
         """None where the shutdown could not wait for it. Raises CancelledError where the user cancelled."""
+        if self._draining:
+            return None
         turn = asyncio.create_task(self._conversations.say(run, text))
         self._at_work[run.task_id] = _AtWork(run, turn)
         try:
             return await turn
         except asyncio.CancelledError:
-            if self._stopping:
+            if self._draining:
                 return None
             raise
         finally:
             self._at_work.pop(run.task_id, None)
 
     async def cancel(self, context: RequestContext, event_queue: EventQueue) -> None:
-        """The SDK cancels `execute` right after this; the call to the LLM ends first, so that it cannot answer any more."""
+        """The SDK cancels `execute` right after this; the turn is cancelled first, so that it cannot answer any more."""
         updater = _updater(context, event_queue)
         at_work = self._at_work.get(updater.task_id)
         if at_work is not None:
             at_work.turn.cancel()
         await updater.update_status(TaskState.TASK_STATE_CANCELED, metadata=report(at_work.run) if at_work else None)
+
+    def saved(self, task: Task) -> None:
+        """To be called with each version of a task that was kept."""
+        if has_ended(task):
+            self._not_told.discard(task.id)
+            self._told.set()
 
     async def stop(self, task_id: str) -> None:
         """Ends the work on a task whose end somebody else has written."""
@@ -113,16 +132,30 @@ class Executor(AgentExecutor):
             at_work.turn.cancel()
 
     async def drain(self, seconds: float) -> None:
-        """Lets running tasks end; those that have not by then fail, and say so."""
-        if not self._executions:
-            return
-        _, late = await asyncio.wait(set(self._executions), timeout=seconds)
-        if late:
-            log.warning("%d tasks did not end within %g s and fail.", len(late), seconds)
-            self._stopping = True
-            for at_work in list(self._at_work.values()):
-                at_work.turn.cancel()
-            await asyncio.wait(late, timeout=LAST_WORDS)
+        """Lets running tasks end; those that have not by then fail, and say so. Returns once that is kept, too.
+
+        What waits for its budget, and what comes from now on, fails at once.
+        """
+        self._draining = True
+        self._end([at_work for at_work in self._at_work.values() if at_work.run.waiting])
+        if self._executions:
+            _, late = await asyncio.wait(set(self._executions), timeout=seconds)
+            if late:
+                log.warning("%d tasks did not end within %g s and fail.", len(late), seconds)
+                self._end(list(self._at_work.values()))
+                await asyncio.wait(late, timeout=LAST_WORDS)
+        # The SDK keeps and tells what a task said after its execution is over, and drops what it has not when it is closed.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._all_told(), LAST_WORDS)
+
+    def _end(self, at_work: Sequence[_AtWork]) -> None:
+        for each in at_work:
+            each.turn.cancel()
+
+    async def _all_told(self) -> None:
+        while self._not_told:
+            self._told.clear()
+            await self._told.wait()
 
 
 def _updater(context: RequestContext, event_queue: EventQueue) -> TaskUpdater:
@@ -146,27 +179,23 @@ def _submitted(context: RequestContext) -> Task:
 
 async def _publish(turn: Turn, run: Run, updater: TaskUpdater) -> None:
     """kagent's UI shows the artifact and adds a final message to it: so the answer is in one and not in the other."""
-    metadata = report(run)
+    if run.partial:
+        await updater.add_artifact([new_text_part(run.partial)], name="part of an answer", last_chunk=True)
     match turn.outcome:
-        case Answered() | ToolsCalled() | None as answered:
+        case Answered() | None as answered:
             await updater.add_artifact([new_text_part(turn.reply)], name="answer", last_chunk=True)
             # The last call's usage once more, as the UI counts it: the same numbers twice in a row count once.
-            metadata |= usage_metadata(answered.usage if answered else None)
+            metadata = report(run) | usage_metadata(answered.usage if answered else None)
             await updater.update_status(TaskState.TASK_STATE_COMPLETED, metadata=metadata)
         case BudgetExhausted(budget=budget):
-            await _fail(updater, turn.reply, _budget_parts(budget), metadata)
-        case UpstreamFailed(partial=partial) if partial:
-            await updater.add_artifact([new_text_part(partial)], name="part of an answer", last_chunk=True)
-            await _fail(updater, turn.reply, metadata=metadata)
+            await _fail(run, updater, turn.reply, _budget_parts(budget))
         case _:
-            await _fail(updater, turn.reply, metadata=metadata)
+            await _fail(run, updater, turn.reply)
 
 
-async def _fail(
-    updater: TaskUpdater, text: str, more: list[Part] | None = None, metadata: dict[str, object] | None = None
-) -> None:
-    message = updater.new_agent_message([new_text_part(text), *(more or [])])
-    await updater.update_status(TaskState.TASK_STATE_FAILED, message, metadata=metadata)
+async def _fail(run: Run, updater: TaskUpdater, text: str, more: Sequence[Part] = ()) -> None:
+    message = updater.new_agent_message([new_text_part(text), *more])
+    await updater.update_status(TaskState.TASK_STATE_FAILED, message, metadata=report(run))
 
 
 def _budget_parts(budget: Mapping[str, object] | None) -> list[Part]:

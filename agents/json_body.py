@@ -14,7 +14,7 @@ _UNSPEAKABLE = re.compile(r"(?<!\\)(?:\\\\)*\\u(?:0000|[dD][89a-fA-F])")
 """An escape of NUL, which Postgres does not store, or of half a surrogate pair, which UTF-8 cannot write."""
 
 
-_LONG_NUMBER = re.compile(r"[0-9]{300}|[0-9][eE]\+?[0-9]{3}")
+_LONG_NUMBER = re.compile(r"(?<![0-9])[0-9]{300}|[0-9][eE]\+?[0-9]{3}")
 """What may be a number beyond the largest of protobuf's, which is a double."""
 
 

@@ -1,18 +1,19 @@
 """What a graph is built from. An agent developer's builder is handed one, and takes of it what it needs."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from langchain_core.messages import AnyMessage
+from langchain_core.tools import BaseTool
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
 
 from agents.outcomes import Outcome, ToolCall
 
 Graph: TypeAlias = CompiledStateGraph[Any, Any, Any, Any]
-Tool: TypeAlias = dict[str, Any]
-"""A function as OpenAI's API has it: `{"type": "function", "function": {"name", "description", "parameters"}}`."""
+Tool: TypeAlias = dict[str, Any] | BaseTool | Callable[..., Any]
+"""A function as OpenAI's API has it, `{"type": "function", "function": {...}}`, or whatever LangChain can make one of."""
 
 
 class CallLLM(Protocol):

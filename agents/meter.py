@@ -5,6 +5,9 @@ from collections.abc import Callable
 
 from agents.outcomes import Meter
 
+UNTIL_DOUBTED = 60
+"""Seconds for which a meter is believed that does not say when it resets."""
+
 ALMOST_SPENT = 0.8
 """The part of a limit from which on an answer carries a warning."""
 
@@ -17,7 +20,7 @@ class LastMeter:
 
     def read(self, meter: Meter) -> None:
         self._meter = meter
-        self._until = self._clock() + (meter.reset or 0)
+        self._until = self._clock() + (meter.reset if meter.reset is not None else UNTIL_DOUBTED)
 
     @property
     def meter(self) -> Meter | None:

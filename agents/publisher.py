@@ -23,6 +23,13 @@ INTERVAL = 0.25
 """Seconds between two publications."""
 
 
+MOST_SHOWN = 1024 * 1024
+"""Characters of a turn that are shown as they come. A reader who does not read has all of them waiting in memory."""
+
+LONGEST_REPEATED = 256 * 1024
+"""Characters of an answer that its message repeats: the artifact holds all of it, and each event copies the whole task."""
+
+
 class Publisher:
     """The `Listener` of one task. `interval` is for tests."""
 
@@ -32,6 +39,8 @@ class Publisher:
         self._waiting: list[Progress] = []
         self._words: list[str] = []
         self._has_read = False
+        self._shown = 0
+        self._closed = False
         self._last_text = ""
         self._usage: Usage | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -49,7 +58,7 @@ class Publisher:
                 self._waiting.append(progress)
             case _:
                 self._waiting.append(progress)
-        if self._timer is None:
+        if self._timer is None and not self._closed:
             self._timer = asyncio.get_running_loop().call_later(self._interval, self._begin)
 
     def withdraw(self) -> bool:
@@ -60,11 +69,16 @@ class Publisher:
         """Publishes what is left. The reply is among it: kagent's history has only what was said before the end."""
         if reply and reply != self._last_text:
             self.tell(Note(reply))
-        if self._timer:
-            self._timer.cancel()
+        self.close()
         if self._flushing:
             await self._flushing
         await self._publish_waiting()
+
+    def close(self) -> None:
+        """Publishes nothing more by itself."""
+        self._closed = True
+        if self._timer:
+            self._timer.cancel()
 
     def _begin(self) -> None:
         self._flushing = asyncio.create_task(self._flush())
@@ -75,13 +89,15 @@ class Publisher:
             if self._words:
                 words, self._words = "".join(self._words), []
                 self._has_read = True
-                await self._say([new_text_part(words)], {PARTIAL: True}, {})
+                self._shown += len(words)
+                if self._shown <= MOST_SHOWN:
+                    await self._say([new_text_part(words)], {PARTIAL: True}, {})
         except Exception:
             # The task may have been cancelled meanwhile; whatever else it is, the turn's end says it.
             log.debug("Progress of task %s was not published.", self._updater.task_id, exc_info=True)
         finally:
             self._timer = None
-            if self._waiting or self._words:
+            if not self._closed and (self._waiting or self._words):
                 self._timer = asyncio.get_running_loop().call_later(self._interval, self._begin)
 
     async def _publish_waiting(self) -> None:
@@ -96,14 +112,18 @@ class Publisher:
                 self._usage = usage
             case Said(text, usage):
                 metadata = usage_metadata(usage)
-                await self._say([new_text_part(text)], metadata, metadata)
+                await self._say([new_text_part(_bounded(text))], metadata, metadata)
             case ToolCalled() | ToolAnswered():
                 metadata = usage_metadata(self._usage)
                 self._usage = None
                 await self._say([tool_part(progress)], metadata, metadata)
             case Note(text):
-                await self._say([new_text_part(text)], {}, {})
+                await self._say([new_text_part(_bounded(text))], {}, {})
 
     async def _say(self, parts: list[Part], of_message: dict[str, Any], of_event: dict[str, Any]) -> None:
         message = self._updater.new_agent_message(parts, metadata=of_message or None)
         await self._updater.update_status(TaskState.TASK_STATE_WORKING, message, metadata=of_event or None)
+
+
+def _bounded(text: str) -> str:
+    return text if len(text) <= LONGEST_REPEATED else f"{text[:LONGEST_REPEATED]} … (the whole answer is in the artifact)"

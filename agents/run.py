@@ -10,7 +10,10 @@ from typing import Protocol
 from agents.lineage import Lineage
 from agents.outcomes import Meter
 from agents.progress import Progress
-from agents.usage import UsageTree
+from agents.usage import Usage, UsageTree
+
+CHARACTERS = 4
+"""Of a token, in English, as a rule of thumb."""
 
 
 class Listener(Protocol):
@@ -45,6 +48,16 @@ class Run:
     usage: UsageTree = field(init=False)
     meter: Meter | None = None
     """The tightest budget, by the last answer."""
+    partial: str = ""
+    """Words that the user has read of an answer that broke off, and will not come again."""
+    begun: bool = False
+    """Whether the message is in the conversation: before, the turns of earlier messages are waited for."""
+    waiting: bool = False
+    """Whether the turn waits for its budget to refill."""
+    spent_peers: dict[str, str] = field(default_factory=dict)
+    """What agents said whose budget is spent, by name: they are not asked again in this turn."""
+    unreported: int = 0
+    """Tokens, as far as can be guessed, of calls whose usage the gateway did not say."""
     savings: list[str] = field(default_factory=list)
     """What was done to spend less, in words for the answer's metadata."""
 
@@ -54,11 +67,17 @@ class Run:
     def tell(self, progress: Progress) -> None:
         self.listener.tell(progress)
 
+    def count(self, usage: Usage | None, characters: int = 0) -> None:
+        """One call to the LLM, of so many characters in all."""
+        self.usage.count(usage)
+        if usage is None:
+            self.unreported += 1 + characters // CHARACTERS
+
     @property
     def allowance_left(self) -> int | None:
         """Tokens that may still be spent, by this agent and those that it calls; None where nobody set a bound."""
         allowance = self.lineage.allowance
-        return None if allowance is None else max(0, allowance - self.usage.total)
+        return None if allowance is None else max(0, allowance - self.usage.total - self.unreported)
 
 
 _current: ContextVar[Run] = ContextVar("run")

@@ -29,6 +29,7 @@ def serve_agent(graph: "GraphBuilder | None" = None) -> None:
     settings = read_environment(Settings)
     configure_logging(settings.log_level)
     warn_if_expired(settings.identity, datetime.now(UTC))
+    warn_if_half_of_kagent(settings)
     allow_many_connections()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings, graph))
@@ -55,8 +56,10 @@ async def _serve(settings: Settings, graph: "GraphBuilder | None") -> None:
                 settings.llm_url,
             )
             await serve_together((agent.app, listening), on_stop=agent.drain)
-    except (GraphError, StorageError) as error:
+    except GraphError as error:
         raise SystemExit(str(error)) from None
+    except StorageError as error:
+        raise SystemExit(f"AGENT_STORE cannot be used: {error}") from None
 
 
 def allow_many_connections() -> None:
@@ -66,10 +69,16 @@ def allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+def warn_if_half_of_kagent(settings: Settings) -> None:
+    if settings.kagent_url and not (settings.kagent_name and settings.kagent_namespace):
+        log.warning("KAGENT_URL is set, but KAGENT_NAME or KAGENT_NAMESPACE is not: kagent is told of no task.")
+
+
 def warn_if_expired(identity: Identity, now: datetime) -> None:
     if identity.expires_at and identity.expires_at <= now:
         log.warning(
-            "LLM_JWT of team %s expired at %s: the gateway will refuse it. Mount a new token and restart the agent.",
+            "LLM_JWT of team %s expired at %s: the gateway will refuse it. Mount a new token and restart the agent; "
+            "where LLM_JWT_FILE names it, it is taken up without.",
             identity.team,
             identity.expires_at.isoformat(),
         )

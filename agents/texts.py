@@ -17,6 +17,10 @@ from agents.outcomes import (
 NO_TEXT = "This agent reads text only, and the message holds none. Please send a message with a text part."
 INTERNAL = "Sorry — the agent failed while it worked on this message. Its log has the details. Please try again."
 SHUTTING_DOWN = 'The agent is shutting down and could not finish. What was said is kept: please send "continue" in a moment.'
+NOT_BEGUN = (
+    "The agent is shutting down and did not get to this message: it is not part of the conversation. "
+    "Please send it again in a moment."
+)
 INTERRUPTED = (
     "The agent was restarted while it worked on this, and the answer was lost. What was said before is kept: "
     'send the message again, or "continue".'
@@ -33,19 +37,21 @@ KEPT = 'Your question and all that was answered before it are kept: send "contin
 def reply_to(outcome: Outcome, team: str, now: datetime | None = None) -> str:
     """The model's answer, or the sentence that stands in its place; `now` is the time from which a reset is counted."""
     match outcome:
-        case Answered(text) | ToolsCalled(text):
+        case Answered(text):
             return text
+        case ToolsCalled():
+            return TOO_MANY_STEPS
         case BudgetExhausted():
             return _budget_exhausted(outcome, team, now or datetime.now(UTC))
         case _:
             return _failure(outcome)
 
 
-def waiting_for(outcome: BudgetExhausted, until: datetime, now: datetime) -> str:
-    """What a user reads whose task waits; the gateway says when the budget is back, and `until` when the agent asks again."""
-    spent = "The budget is spent" if outcome.status else "The allowance is spent"
+def waiting_until(until: datetime, now: datetime) -> str:
+    """What a user reads whose task waits for its budget."""
     return (
-        f"{spent}. This task waits and goes on by itself at {clock(until, now)}, in {duration((until - now).total_seconds())}."
+        f"The budget is spent. This task waits and goes on by itself at {clock(until, now)}, "
+        f"in {duration((until - now).total_seconds())}."
     )
 
 

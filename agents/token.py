@@ -24,21 +24,21 @@ class Token:
             self.renew()
         return self._value
 
-    def renew(self) -> bool:
-        """Reads the file, whether it seems to have changed or not. True where it holds another token than before."""
+    def renew(self) -> None:
+        """Reads the file, whether it seems to have changed or not."""
         if self._file is None:
-            return False
+            return
         self._seen = _stamp(self._file)
         try:
             value = read_token(self._file)
+            if read_identity(value).team != read_identity(self._value).team:
+                raise ValueError(f"{self._file} holds another team's token, which only a restart takes up")
         except ValueError as error:
             log.warning("LLM_JWT_FILE cannot be used, and the token from before is kept: %s.", error)
-            return False
-        changed = value != self._value
-        if changed:
+            return
+        if value != self._value:
             log.info("LLM_JWT_FILE holds a new token.")
         self._value = value
-        return changed
 
 
 def read_token(file: Path) -> str:

@@ -1,5 +1,6 @@
 """What a graph must be, and what it must leave at the end of a turn; a graph that is wrong is told so in one sentence."""
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,9 +8,10 @@ from typing import Any
 from langchain_core.messages import AIMessage
 from langgraph.channels import DeltaChannel
 from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.graph.state import CompiledStateGraph
 
 from agents.kit import Graph
-from agents.outcomes import Outcome
+from agents.outcomes import Outcome, ToolsCalled
 from agents.storage.channels import OF_ONE_TURN
 
 KEYS = ("messages", *OF_ONE_TURN)
@@ -29,6 +31,14 @@ class Turn:
 
 def check_graph(graph: Graph, checkpointer: BaseCheckpointSaver[Any]) -> None:
     """Raises GraphError where the first message would fail, or the second would find no conversation."""
+    if inspect.iscoroutine(graph):
+        graph.close()
+        raise GraphError("The graph's builder is async, and it is called where nothing is awaited: make it a plain `def`.")
+    if not isinstance(graph, CompiledStateGraph):
+        raise GraphError(
+            f"The graph's builder returned a {type(graph).__name__}: "
+            "end it with `return graph.compile(checkpointer=kit.checkpointer)`."
+        )
     # LangGraph itself may put a copy in the checkpointer's place.
     if not isinstance(getattr(graph, "checkpointer", None), type(checkpointer)):
         raise GraphError(
@@ -60,12 +70,20 @@ def read_turn(state: Mapping[str, Any], question: str) -> Turn:
             "ask the user in `reply` and let the turn end; the answer is the conversation's next message."
         )
     outcome = state.get("outcome")
+    if inspect.iscoroutine(outcome):
+        outcome.close()
+        raise GraphError("The graph left a call of the LLM that nobody awaits: `await kit.call_llm(...)`, in an async node.")
     if outcome is not None and not isinstance(outcome, Outcome):
         raise GraphError(
             f"The graph left an `outcome` of type {type(outcome).__name__}: leave what call_llm returned, or leave it out."
         )
     reply = state.get("reply") or _last_words(state.get("messages") or [], question)
     if not isinstance(reply, str) or not reply.strip():
+        if isinstance(outcome, ToolsCalled):
+            raise GraphError(
+                "The graph ended while the LLM waits for the tools that it has called: "
+                "a node must run them, and ask again with what they say."
+            )
         raise GraphError(
             "The graph left nothing for the user to read: a node must leave a text in `reply`, "
             "or an AIMessage with text after the user's message in `messages`."

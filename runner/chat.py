@@ -31,16 +31,26 @@ def chat(folder: Path, name: str) -> None:
 
 def _say(runner: asyncio.Runner, agent: Agent, text: str, context_id: str | None) -> str | None:
     """The context to go on in. An agent that does not answer may be back for the next message."""
+    shown: list[str] = []
+
+    def show(said: str) -> None:
+        shown.append(said)
+        console().print(Text(f"\n{said}\n"))
+
     try:
-        reply = runner.run(agent.ask(text, context_id))
+        reply = runner.run(agent.ask(text, context_id, note=show))
     except NoAgentError as error:
         print(f"{error}\n")
         return context_id
-    console().print(Text(f"\n{reply.text}\n"))
+    if reply.text not in shown:
+        show(reply.text)
     return reply.context_id
 
 
 def _find(folder: Path, name: str) -> str:
+    """By the name of an agent of the running system, or by the address of any."""
+    if name.startswith(("http://", "https://")):
+        return name
     agents = Addresses.of_running(folder).agents
     if name not in agents:
         raise NoSuchAgentError(f"There is no agent named {name!r}. Running: {', '.join(agents)}.")

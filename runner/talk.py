@@ -1,6 +1,7 @@
 """Talking to an agent over A2A, as any other client would."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -9,7 +10,7 @@ from typing import Self
 import httpx
 from a2a.client import A2AClientError, ClientConfig, ClientFactory
 from a2a.helpers import get_artifact_text, get_message_text, new_text_message
-from a2a.types import Role, SendMessageRequest, Task, TaskState
+from a2a.types import GetTaskRequest, Role, SendMessageRequest, Task, TaskState, TaskStatusUpdateEvent
 
 from runner.health import http_ok
 from runner.starting import poll
@@ -40,7 +41,7 @@ class Agent:
     def __init__(self, url: str) -> None:
         self._url = url
         self._http = httpx.AsyncClient(timeout=PATIENCE, trust_env=False)
-        self._factory = ClientFactory(ClientConfig(httpx_client=self._http, streaming=False))
+        self._factory = ClientFactory(ClientConfig(httpx_client=self._http, streaming=True))
 
     async def __aenter__(self) -> Self:
         return self
@@ -53,15 +54,23 @@ class Agent:
     async def close(self) -> None:
         await self._http.aclose()
 
-    async def ask(self, text: str, context_id: str | None = None) -> Reply:
-        """One message in a conversation, a new one where no context is named. Raises NoAgentError."""
+    async def ask(self, text: str, context_id: str | None = None, note: Callable[[str], None] = lambda _: None) -> Reply:
+        """One message in a conversation, a new one where no context is named. Raises NoAgentError.
+
+        `note` is called with what the agent says meanwhile, such as that it waits for its budget.
+        """
         message = new_text_message(text, role=Role.ROLE_USER, context_id=context_id)
         try:
             client = await self._factory.create_from_url(self._url)
-            answers = [answer async for answer in client.send_message(SendMessageRequest(message=message))]
+            async for event in client.send_message(SendMessageRequest(message=message)):
+                if event.HasField("task"):
+                    task_id = event.task.id
+                elif _is_note(event.status_update):
+                    note(get_message_text(event.status_update.status.message))
+            return _reply(await client.get_task(GetTaskRequest(id=task_id)))
         except (A2AClientError, httpx.HTTPError) as error:
-            raise NoAgentError(f"No agent answers at {self._url}: {error}") from error
-        return _reply(answers[-1].task)
+            remedy = "It may be starting anew: try again in a few seconds"
+            raise NoAgentError(f"No agent answers at {self._url}: {str(error).rstrip('.')}. {remedy}.") from error
 
 
 async def ask_once_more(url: str, text: str) -> Reply:
@@ -74,6 +83,12 @@ async def ask_once_more(url: str, text: str) -> Reply:
                 async with asyncio.timeout(BACK):
                     await poll(http_ok(f"{url}/health"))
             return await agent.ask(text)
+
+
+def _is_note(update: TaskStatusUpdateEvent) -> bool:
+    """Not a piece of an answer, nor what a call of the LLM or of a tool came to: those carry metadata."""
+    said = update.status.message
+    return update.status.state == TaskState.TASK_STATE_WORKING and not said.metadata.fields and bool(get_message_text(said))
 
 
 def _reply(task: Task) -> Reply:

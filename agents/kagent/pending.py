@@ -1,5 +1,6 @@
 """What is still to be pushed: of each task its last version, and not too many of them."""
 
+import itertools
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -19,12 +20,17 @@ class Push:
 
 
 class Pending:
-    """At most `most` tasks. Those that have ended go first and are dropped last: they are what a history is made of."""
+    """At most `most` tasks. Those that have ended go first and are dropped last: they are what a history is made of.
+
+    Of one context there is one under way, and an older task before a later one: kagent's UI lists them as they come.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._ended: OrderedDict[str, Push] = OrderedDict()
         self._running: OrderedDict[str, Push] = OrderedDict()
+        self._first: dict[str, int] = {}
+        self._numbers = itertools.count()
         self._under_way: set[str] = set()
 
     def __len__(self) -> int:
@@ -33,6 +39,7 @@ class Pending:
     def put(self, push: Push) -> bool:
         """False where another one had to be dropped for it."""
         key = push.task.id
+        self._first.setdefault(key, next(self._numbers))
         before = self._running.pop(key, None)
         if not has_ended(push.task):
             if key not in self._ended:
@@ -41,16 +48,21 @@ class Pending:
             self._ended[key] = push
         if before or len(self) <= self._most:
             return True
-        (self._running or self._ended).popitem(last=False)
+        dropped, _ = (self._running or self._ended).popitem(last=False)
+        self._first.pop(dropped, None)
         return False
 
     def take(self) -> Push | None:
-        """The next one, which is under way until `done`; None where there is none but later versions of those under way."""
-        for pushes in (self._ended, self._running):
-            key = next((key for key in pushes if key not in self._under_way), None)
-            if key:
-                self._under_way.add(key)
-                return pushes.pop(key)
+        """The next one, whose context is under way until `done`; None where there is none in any other."""
+        for push in [*self._ended.values(), *self._running.values()]:
+            context = push.task.context_id
+            if context not in self._under_way:
+                self._under_way.add(context)
+                of_context = [
+                    each for each in (*self._ended.values(), *self._running.values()) if each.task.context_id == context
+                ]
+                oldest = min(of_context, key=lambda each: self._first[each.task.id])
+                return self.newer(oldest)
         return None
 
     def newer(self, push: Push) -> Push:
@@ -59,4 +71,7 @@ class Pending:
         return self._ended.pop(key, None) or self._running.pop(key, None) or push
 
     def done(self, push: Push) -> None:
-        self._under_way.discard(push.task.id)
+        key = push.task.id
+        self._under_way.discard(push.task.context_id)
+        if key not in self._ended and key not in self._running:
+            self._first.pop(key, None)

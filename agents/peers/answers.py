@@ -12,6 +12,7 @@ from a2a.utils.errors import A2AError
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
 
+from agents.classify import read_moment
 from agents.extension import URI
 from agents.moments import clock
 from agents.usage import NOTHING, Usage, UsageTree, tokens
@@ -65,6 +66,11 @@ def text_of_error(name: str, error: Exception) -> str:
             return f"{name} answered something that this agent cannot read."
 
 
+def is_spent(task: Task) -> bool:
+    """Whether it failed for its team's budget: asked again, it would fail again."""
+    return task.status.state == TaskState.TASK_STATE_FAILED and _budget(task.status.message.parts) is not None
+
+
 def _artifacts(task: Task) -> str:
     """The parts of one artifact may be pieces of one text as it was streamed, so nothing comes between them."""
     return "\n".join(filter(None, (get_artifact_text(artifact, "") for artifact in task.artifacts)))
@@ -91,11 +97,8 @@ def _of(budget: Mapping[str, Any]) -> str:
 
 
 def _reset(budget: Mapping[str, Any]) -> str:
-    try:
-        at = datetime.fromisoformat(str(budget.get("reset_at")))
-        return f"it resets at {clock(at.replace(tzinfo=at.tzinfo or UTC), datetime.now(UTC))}"
-    except (ValueError, OverflowError):
-        return "it did not say when it resets"
+    at = read_moment(budget.get("reset_at"))
+    return f"it resets at {clock(at, datetime.now(UTC))}" if at else "it did not say when it resets"
 
 
 def _said(text: str) -> str:

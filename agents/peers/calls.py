@@ -16,7 +16,7 @@ from agents.peers.cards import Cards
 from agents.peers.connection import connect
 from agents.peers.directory import Peer
 from agents.peers.headers import lineage_headers
-from agents.peers.line import Answer, Line, context_with, new_message
+from agents.peers.line import SPENT, Answer, Line, context_with, new_message
 from agents.peers.tools import EXPECTED, read_message, tool_of
 from agents.progress import ToolAnswered, ToolCalled
 from agents.run import Run, current_run
@@ -88,6 +88,8 @@ class CallablePeers:
             return Answer(f"There is no agent to call by this name: {others}.", "unknown")
         if message is None:
             return Answer(f"The arguments cannot be read. Call it again with JSON like {EXPECTED}.", "unreadable")
+        if tool in run.spent_peers:
+            return Answer(run.spent_peers[tool], SPENT)
         left = run.allowance_left
         allowance = None if left is None else left // max(1, share)
         if allowance == 0:
@@ -101,6 +103,8 @@ class CallablePeers:
             answer = Answer(f"{peer.name} could not be reached. Answer without it, or try again later.", "unreachable")
         else:
             answer = await self._talk(peer, card, message, run, allowance)
+        if answer.state == SPENT:
+            run.spent_peers[peer.tool] = answer.text
         if answer.usage is not None:
             run.usage.peers.append(answer.usage)
         used = f"{answer.usage.total} tokens" if answer.usage else "tokens unknown"

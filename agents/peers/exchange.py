@@ -30,7 +30,7 @@ SOONEST, LATEST = 0.1, 2.0
 MOST_BLANKS = 5
 """Looks in a row that found nothing, before the task is given up: kagent's controller knows a task a little later."""
 
-LAST_WORD = 3
+LAST_WORD = 1
 """Seconds that a peer gets to take a cancellation."""
 
 

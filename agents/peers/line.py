@@ -13,7 +13,7 @@ from a2a.helpers import new_text_message
 from a2a.types import AgentCard, Message, Role, TaskState
 
 from agents.extension import URI
-from agents.peers.answers import read_usage, text_of_error, text_of_message, text_of_task
+from agents.peers.answers import is_spent, read_usage, text_of_error, text_of_message, text_of_task
 from agents.peers.cards import BINDINGS
 from agents.peers.directory import Peer
 from agents.peers.exchange import LAST_WORD, Exchange
@@ -21,6 +21,9 @@ from agents.run import Run
 from agents.usage import UsageTree
 
 log = logging.getLogger(__name__)
+
+SPENT = "budget spent"
+"""The state of an answer that stays the same until the peer's budget is back."""
 
 
 @dataclass(frozen=True)
@@ -104,4 +107,5 @@ class Line:
 def _read(peer: Peer, exchange: Exchange) -> tuple[str, str]:
     if exchange.message is not None:
         return text_of_message(exchange.message) or f"{peer.name} answered without a text.", "message"
-    return text_of_task(peer.name, exchange.task), TaskState.Name(exchange.task.status.state)
+    state = SPENT if is_spent(exchange.task) else TaskState.Name(exchange.task.status.state)
+    return text_of_task(peer.name, exchange.task), state

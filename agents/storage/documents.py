@@ -1,6 +1,5 @@
 """A task as it is stored: without the words of an answer that is still being written."""
 
-import hashlib
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -31,28 +30,29 @@ class Deltas:
     """Tells an event that brings words of an unfinished answer, and nothing else, from one that must be written."""
 
     def __init__(self) -> None:
-        self._written: dict[str, bytes] = {}
+        self._written: dict[str, tuple[object, ...]] = {}
 
     def nothing_else(self, task: Task, document: Task) -> bool:
-        return is_partial(task.status.message) and self._written.get(task.id) == _digest(document)
+        return is_partial(task.status.message) and self._written.get(task.id) == _outline(document)
 
     def written(self, document: Task) -> None:
         if has_ended(document):
             self.forget(document.id)
         else:
-            self._written[document.id] = _digest(document)
+            self._written[document.id] = _outline(document)
 
     def forget(self, task_id: str) -> None:
         self._written.pop(task_id, None)
 
 
-def _digest(document: Task) -> bytes:
-    """Of all but the status's message and time: a partial message takes the place of the one before, which is now history."""
-    rest = Task()
-    rest.CopyFrom(document)
-    rest.status.ClearField("message")
-    rest.status.ClearField("timestamp")
-    return hashlib.blake2b(rest.SerializeToString(deterministic=True), digest_size=16).digest()
+def _outline(document: Task) -> tuple[object, ...]:
+    """What changes with any event but a partial message's: messages are only added, artifacts only grow.
+
+    Not the whole of it, which may be megabytes.
+    """
+    artifacts = [(artifact.artifact_id, artifact.ByteSize()) for artifact in document.artifacts]
+    messages = [message.message_id for message in document.history]
+    return document.status.state, messages, artifacts, document.metadata.SerializeToString(deterministic=True)
 
 
 def interrupted(task: Task) -> TaskStatus:

@@ -24,8 +24,8 @@ def open_storage(url: str, limits: Limits) -> AbstractAsyncContextManager[Storag
             from agents.storage.postgres import open_postgres  # noqa: PLC0415
         except ImportError as error:
             raise StorageError(
-                f"{without_password(url)} needs packages that are not installed ({error.name}): "
-                "run `pip install 'agentic-budgets[postgres]'`."
+                f"{without_password(url)} needs packages that are not installed: "
+                "run `pip install 'agentic-budgets[postgres]'` where the agent's Python is."
             ) from error
         return open_postgres(url, without_password(url), limits)
     raise StorageError(f"{without_password(url)!r} is no storage: use sqlite:///PATH, or postgresql://USER:PASSWORD@HOST/DB.")

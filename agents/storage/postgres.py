@@ -11,6 +11,7 @@ from uuid import uuid4
 from a2a.server.cluster.database_event_stream import DatabaseTaskEventStream
 from a2a.server.cluster.event_stream import TaskEventStream
 from a2a.server.cluster.task_store import VersionedTaskStore
+from a2a.server.context import ServerCallContext
 from a2a.server.tasks import TaskStore
 from a2a.types import Task
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -65,11 +66,16 @@ class PostgresStorage:
     def turn(self, context_id: str, user: str) -> AbstractAsyncContextManager[None]:
         return self._contexts.turn(context_id, user)
 
+    async def task(self, task_id: str, call: ServerCallContext) -> Task | None:
+        stored = await self._tasks.get(task_id, call)
+        return stored.task if stored else None
+
     async def owner(self, context_id: str) -> str | None:
         return await self._contexts.owner(context_id)
 
-    async def sweep(self) -> Sequence[tuple[str, Task]]:
-        await self._sweep()
+    async def sweep(self, leaving: bool = False) -> Sequence[tuple[str, Task]]:
+        await self._tasks.save_late()
+        await self._sweep(leaving)
         failed, self._failed = self._failed, []
         return failed
 

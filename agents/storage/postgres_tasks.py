@@ -1,6 +1,7 @@
 """The SDK's store for replicas, which writes no deltas and knows which replica works on a task."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from a2a.auth.user import User
 from a2a.server.cluster.database_task_store import VersionedDatabaseTaskStore
@@ -43,6 +44,7 @@ class PostgresTasks(VersionedDatabaseTaskStore):
         self._replica = replica
         self._deltas = Deltas()
         self.at_work: dict[str, str] = {}
+        self._ends: dict[str, tuple[Task, ServerCallContext]] = {}
         self.saved: Saved = nobody
 
     async def save(
@@ -57,9 +59,22 @@ class PostgresTasks(VersionedDatabaseTaskStore):
         document = document_of(task)
         if self._deltas.nothing_else(task, document):
             return prev_version
+        if has_ended(document):
+            self._ends[document.id] = (document, context)
         version = await self._store(document, _without_delta(event), prev, prev_version, context)
+        self._ends.pop(document.id, None)
         self.saved(document, context)
         return version
+
+    async def save_late(self) -> None:
+        """Keeps the ends that could not be kept before: the SDK saves each but once. Raises StorageError."""
+        for task_id, (document, context) in list(self._ends.items()):
+            stored = await self.get(task_id, context)
+            if stored is not None and not has_ended(stored.task):
+                with suppress(ConcurrentTaskModificationError):
+                    await self._store(document, None, None, stored.version, context)
+            self.saved(document, context)
+            self._ends.pop(task_id, None)
 
     async def _store(
         self, document: Task, event: Event | None, prev: Task | None, prev_version: TaskVersion, context: ServerCallContext
@@ -71,6 +86,7 @@ class PostgresTasks(VersionedDatabaseTaskStore):
             try:
                 version = await super().save(document, event=event, prev=prev, prev_version=prev_version, context=context)
             except ConcurrentTaskModificationError:
+                self._ends.pop(document.id, None)
                 # Another replica has ended it, or this one takes it again with the next save.
                 self.at_work.pop(document.id, None)
                 self._deltas.forget(document.id)

@@ -9,6 +9,7 @@ from typing import Any
 
 from a2a.server.cluster.event_stream import TaskEventStream
 from a2a.server.cluster.task_store import VersionedTaskStore
+from a2a.server.context import ServerCallContext
 from a2a.server.tasks import TaskStore
 from a2a.types import Task
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -69,13 +70,19 @@ class SqliteStorage:
             async with line.turn:
                 yield
 
+    async def task(self, task_id: str, call: ServerCallContext) -> Task | None:
+        return await self._tasks.get(task_id, call)
+
     async def owner(self, context_id: str) -> str | None:
         found: tuple[str] | None = await self._database.run(
             lambda connection: connection.execute("SELECT owner FROM contexts WHERE id = ?", (context_id,)).fetchone()
         )
         return found[0] if found else None
 
-    async def sweep(self) -> Sequence[tuple[str, Task]]:
+    async def sweep(self, leaving: bool = False) -> Sequence[tuple[str, Task]]:
+        await self._tasks.save_late()
+        if leaving:
+            await self.fail_unfinished()
         await self.forget()
         failed, self._failed = self._failed, []
         return failed

@@ -34,6 +34,7 @@ class SqliteTasks(TaskStore):
     def __init__(self, database: Database) -> None:
         self._database = database
         self._deltas = Deltas()
+        self._ends: dict[str, tuple[Task, ServerCallContext]] = {}
         self.saved: Saved = nobody
 
     async def save(self, task: Task, context: ServerCallContext) -> None:
@@ -46,11 +47,18 @@ class SqliteTasks(TaskStore):
             connection.execute(SAVE, row)
 
         if has_ended(document):
+            self._ends[document.id] = (document, context)
             await self._database.run(write)
+            self._ends.pop(document.id, None)
         else:
             self._database.post(write)
         self._deltas.written(document)
         self.saved(document, context)
+
+    async def save_late(self) -> None:
+        """Keeps the ends that could not be kept before: the SDK saves each but once. Raises StorageError."""
+        for document, context in list(self._ends.values()):
+            await self.save(document, context)
 
     async def get(self, task_id: str, context: ServerCallContext) -> Task | None:
         key = (resolve_user_scope(context), task_id)

@@ -56,14 +56,19 @@ class Storage(Protocol):
         """
         ...
 
+    async def task(self, task_id: str, call: ServerCallContext) -> Task | None:
+        """The caller's task, whichever replica works on it."""
+        ...
+
     async def owner(self, context_id: str) -> str | None:
         """Whose context it is; None where it is nobody's yet."""
         ...
 
-    async def sweep(self) -> Sequence[tuple[str, Task]]:
+    async def sweep(self, leaving: bool = False) -> Sequence[tuple[str, Task]]:
         """Fails what a replica that is no more has left unfinished, and forgets what is beyond the limits.
 
-        Returns the tasks that it has failed, each with its owner. Called at start, from time to time, and at shutdown.
+        Keeps what could not be kept when it ended. Where this replica is `leaving`, fails what it has left itself. Returns
+        the tasks that it has failed, each with its owner. Called at start, from time to time, and at shutdown.
         """
         ...
 

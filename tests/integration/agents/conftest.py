@@ -1,28 +1,27 @@
-"""A real agent process in front of a small gateway that answers as the budget contract on the wire says."""
+"""A real agent process in front of a small gateway, and how the tests speak with it."""
 
 import asyncio
-import json
 import os
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 import jwt
 import pytest
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from service.http import server
-from tests.unit.agents.doubles import BUDGET
+from tests.integration.agents.gateway import Gateway
 
 ROOT = Path(__file__).parents[3]
-TOKEN = jwt.encode({"team": "dba", "sub": "dba"}, "a key of no importance, 32 bytes long", algorithm="HS256")
+SECRET = "a key of no importance, 32 bytes long"
+TOKEN = jwt.encode({"team": "dba", "sub": "dba"}, SECRET, algorithm="HS256")
 
 
 def until(condition: Callable[[], bool], what: str, seconds: float = 20) -> None:
@@ -32,111 +31,28 @@ def until(condition: Callable[[], bool], what: str, seconds: float = 20) -> None
         time.sleep(0.02)
 
 
-class Gateway:
-    """An ASGI application. `answers` are given one after the other, the last one for ever."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.hold = threading.Event()
-        self.serve("ok")
-
-    def serve(self, *answers: str) -> None:
-        self.answers = list(answers)
-        self.requests: list[dict[str, Any]] = []
-        self.left = threading.Event()
-        self.hold.clear()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
-        body = b""
-        while (message := await receive()).get("more_body"):
-            body += message["body"]
-        body += message["body"]
-        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
-        self.requests.append({"path": scope["path"], "headers": headers, "body": json.loads(body)})
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if answer == "hang" and not await self._held(receive):
-            return
-        status, extra, content = ANSWERS["ok" if answer == "hang" else answer]
-        await send({"type": "http.response.start", "status": status, "headers": extra})
-        await send({"type": "http.response.body", "body": content})
-
-    async def _held(self, receive: Receive) -> bool:
-        """True once the test lets the answer go, False where the agent hung up before."""
-        gone = asyncio.ensure_future(receive())
-        while not self.hold.is_set():
-            if gone.done():
-                self.left.set()
-                return False
-            await asyncio.sleep(0.01)
-        gone.cancel()
-        return True
-
-
-def _answer(status: int, document: object, **headers: str) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
-    content = document if isinstance(document, bytes) else json.dumps(document).encode()
-    kind = b"text/plain" if isinstance(document, bytes) else b"application/json"
-    extra = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    length = (b"content-length", str(len(content)).encode())
-    return status, [(b"content-type", kind), length, *extra], content
-
-
-ANSWERS = {
-    "ok": _answer(
-        200,
-        {
-            "choices": [{"index": 0, "message": {"role": "assistant", "content": "Use an index."}}],
-            "usage": {"prompt_tokens": 13, "completion_tokens": 700, "total_tokens": 713},
-        },
-        x_ratelimit_limit="5000",
-        x_ratelimit_remaining="4287",
-        x_ratelimit_reset="1200",
-    ),
-    "budget": _answer(
-        429,
-        {
-            "error": {
-                "message": "Budget 'team-token-budget/dba/hour' is spent: 5,012 of 5,000 tokens. Resets in 1,234 s.",
-                "type": "budget_exceeded",
-                "code": "budget_exhausted",
-                "param": None,
-                "budget": BUDGET,
-            }
-        },
-        x_ratelimit_limit="5000",
-        x_ratelimit_remaining="0",
-        x_ratelimit_reset="1234",
-        retry_after="1234",
-        x_should_retry="false",
-        x_envoy_ratelimited="true",
-    ),
-    "solo": _answer(429, b"rate limit exceeded", x_ratelimit_reset="1234"),
-    "busy": _answer(
-        429,
-        {"error": {"message": "Rate limit reached", "type": "requests", "code": "rate_limit_exceeded"}},
-        retry_after="0",
-    ),
-    "identity": _answer(401, b"Jwt is expired"),
-    "broken": _answer(500, b"", retry_after="0"),
-    "malformed": _answer(200, b'{"choices": [{"mess'),
-    "refused": _answer(400, {"error": {"message": "model not known", "type": "invalid_request_error"}}),
-}
+@contextmanager
+def in_thread(app: ASGIApp) -> Iterator[str]:
+    """Serves it beside the test, which may block. Yields the URL."""
+    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
+        running = server(app)
+        running.config.lifespan = "off"
+        thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            until(lambda: running.started, "The start of what the agent calls")
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            running.should_exit = True
+            thread.join()
 
 
 @pytest.fixture(scope="session")
 def serving() -> Iterator[Gateway]:
     gateway = Gateway()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        gateway.url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1/chat/completions"
-        running = server(gateway)
-        running.config.lifespan = "off"
-        thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
-        thread.start()
-        until(lambda: running.started, "The stand-in gateway's start")
+    with in_thread(gateway) as url:
+        gateway.url = f"{url}/v1/chat/completions"
         yield gateway
-        running.should_exit = True
-        thread.join()
 
 
 @pytest.fixture
@@ -154,6 +70,12 @@ class Agent:
     @property
     def log(self) -> str:
         return self._log.read_text()
+
+    @property
+    def highest_memory(self) -> int:
+        """Bytes that were resident at most, so far."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return 1024 * int(status.split("VmHWM:")[1].split()[0])
 
     def answers(self) -> bool:
         assert self.process.poll() is None, self.log
@@ -181,14 +103,18 @@ def free_port() -> int:
 
 @contextmanager
 def running_agent(folder: Path, *command: str, **variables: str) -> Iterator[Agent]:
-    """`command` is what Python is given, `-m agents` where it is nothing."""
+    """`command` is what Python is given, `-m agents` where it is nothing. What the agent keeps is in `folder`."""
     port = free_port()
-    log = folder / "agent.log"
+    log = folder / f"agent-{port}.log"
+    store = f"sqlite:///{folder / 'agent.sqlite3'}"
+    given = {"PORT": str(port), "LLM_JWT": TOKEN, "LOG_LEVEL": "DEBUG", "AGENT_STORE": store} | variables
+    if "LLM_JWT_FILE" in variables:
+        del given["LLM_JWT"]
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, *(command or ("-m", "agents"))],
             cwd=ROOT,
-            env=environment(**{"PORT": str(port), "LLM_JWT": TOKEN, "LOG_LEVEL": "DEBUG"} | variables),
+            env=environment(**given),
             stdout=output,
             stderr=output,
         )
@@ -206,7 +132,24 @@ def running_agent(folder: Path, *command: str, **variables: str) -> Iterator[Age
             raise
 
 
+@asynccontextmanager
+async def agent_beside(folder: Path, **variables: str) -> AsyncIterator[Agent]:
+    """A `running_agent` whose start and end leave this loop free to serve what the agent calls meanwhile."""
+    running = running_agent(folder, **variables)
+    agent = await asyncio.to_thread(running.__enter__)
+    try:
+        yield agent
+    finally:
+        await asyncio.to_thread(running.__exit__, None, None, None)
+
+
 @pytest.fixture(scope="session")
 def agent(serving: Gateway, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
     with running_agent(tmp_path_factory.mktemp("agent"), LLM_URL=serving.url) as agent:
         yield agent
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(timeout=httpx.Timeout(30), trust_env=False) as client:
+        yield client

@@ -1,8 +1,6 @@
 """The agent as its callers meet it: the SDK's own client in 1.0, and 0.3 as kagent's controller speaks it."""
 
-import json
 from collections.abc import AsyncIterator
-from typing import Any
 
 import httpx
 import pytest
@@ -21,18 +19,14 @@ from a2a.types import (
 from a2a.utils.errors import UnsupportedOperationError
 from google.protobuf.json_format import MessageToDict
 
-from tests.integration.agents.conftest import TOKEN, Agent, Gateway, until
+from tests.integration.agents import wire
+from tests.integration.agents.conftest import TOKEN, Agent, until
+from tests.integration.agents.gateway import Gateway
 from tests.unit.agents.doubles import BUDGET
 
 pytestmark = pytest.mark.anyio
 
 SORRY = "Sorry — your team's LLM token budget is exhausted. Please try again later. (HTTP 429 from the gateway; team='dba'.) "
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(timeout=httpx.Timeout(30), trust_env=False) as client:
-        yield client
 
 
 async def client_of(agent: Agent, http: httpx.AsyncClient, *, streaming: bool, binding: str = "JSONRPC") -> Client:
@@ -55,23 +49,6 @@ async def stream(client: Client, text: str) -> list[StreamResponse]:
     return [response async for response in client.send_message(said(text))]
 
 
-async def in_0_3(agent: Agent, http: httpx.AsyncClient, text: str, method: str = "message/send") -> list[dict[str, Any]]:
-    """The results of one call, one for each event."""
-    message = {"kind": "message", "messageId": "m", "role": "user", "parts": [{"kind": "text", "text": text}]}
-    body = {
-        "jsonrpc": "2.0",
-        "id": "1",
-        "method": method,
-        "params": {"message": message, "configuration": {"blocking": True}},
-    }
-    response = await http.post(agent.url, json=body, headers={"a2a-version": "0.3", "x-user-id": "alice"})
-    assert response.status_code == 200
-    if method == "message/send":
-        return [response.json()["result"]]
-    lines = [line.removeprefix("data: ") for line in response.text.splitlines() if line.startswith("data: ")]
-    return [json.loads(line)["result"] for line in lines]
-
-
 @pytest.mark.parametrize("binding", ["JSONRPC", "HTTP+JSON"])
 async def test_the_sdks_client_sends_and_is_answered(
     agent: Agent, gateway: Gateway, http: httpx.AsyncClient, binding: str
@@ -92,12 +69,14 @@ async def test_the_sdks_client_streams_and_is_answered(
     assert [response.WhichOneof("payload") for response in responses] == [
         "task",
         "status_update",
+        "status_update",
         "artifact_update",
         "status_update",
     ]
     assert get_message_text(responses[0].task.history[0]) == "hi"
-    assert responses[2].artifact_update.last_chunk
-    completed = responses[3].status_update
+    assert get_message_text(responses[2].status_update.status.message) == "Use an index."
+    assert responses[3].artifact_update.last_chunk
+    completed = responses[4].status_update
     assert completed.status.state == TaskState.TASK_STATE_COMPLETED
     assert MessageToDict(completed.metadata)["kagent_usage_metadata"]["totalTokenCount"] == 713
     assert len(gateway.requests) == 1
@@ -152,41 +131,20 @@ async def test_a_message_to_a_task_at_work_is_told_to_wait(agent: Agent, gateway
 
 
 async def test_0_3_is_answered(agent: Agent, gateway: Gateway, http: httpx.AsyncClient) -> None:
-    (task,) = await in_0_3(agent, http, "hi")
+    task = await wire.call(http, agent.url, wire.said("hi"))
     assert (task["kind"], task["status"]["state"]) == ("task", "completed")
     assert [artifact["parts"] for artifact in task["artifacts"]] == [[{"kind": "text", "text": "Use an index."}]]
     assert len(gateway.requests) == 1
 
 
-async def test_0_3_streams_what_kagents_ui_shows(agent: Agent, gateway: Gateway, http: httpx.AsyncClient) -> None:
-    task, working, artifact, completed = await in_0_3(agent, http, "hi", "message/stream")
-    assert task["kind"] == "task"
-    assert task["history"][0]["parts"] == [{"kind": "text", "text": "hi"}]
-    assert (working["status"]["state"], working["final"]) == ("working", False)
-    assert artifact["lastChunk"] is True
-    assert [part["text"] for part in artifact["artifact"]["parts"]] == ["Use an index."]
-    assert (completed["status"]["state"], completed["final"]) == ("completed", True)
-    assert "message" not in completed["status"]
-    assert completed["metadata"]["kagent_usage_metadata"] == {
-        "promptTokenCount": 13,
-        "candidatesTokenCount": 700,
-        "totalTokenCount": 713,
-    }
-    for event in (task, working, completed):
-        assert event["status"]["timestamp"].endswith("Z")
-    assert len(gateway.requests) == 1
-
-
-@pytest.mark.parametrize("method", ["message/send", "message/stream"])
 @pytest.mark.parametrize("answer", ["budget", "solo"])
-async def test_0_3_reads_a_spent_budget(
-    agent: Agent, gateway: Gateway, http: httpx.AsyncClient, method: str, answer: str
-) -> None:
+async def test_0_3_reads_a_spent_budget(agent: Agent, gateway: Gateway, http: httpx.AsyncClient, answer: str) -> None:
     gateway.serve(answer)
-    last = (await in_0_3(agent, http, "hi", method))[-1]
-    assert last["status"]["state"] == "failed"
-    text, *data = last["status"]["message"]["parts"]
+    task = await wire.call(http, agent.url, wire.said("hi"))
+    assert task["status"]["state"] == "failed"
+    text, *data = task["status"]["message"]["parts"]
     assert text["text"].startswith(SORRY)
+    assert text["text"].endswith('are kept: send "continue" once the budget is back.')
     assert [part["data"] for part in data] == ([{"budget": BUDGET}] if answer == "budget" else [])
     assert len(gateway.requests) == 1
 
@@ -205,7 +163,7 @@ async def test_every_other_failure_ends_the_task_with_a_sentence(
     agent: Agent, gateway: Gateway, http: httpx.AsyncClient, answer: str, expected: tuple[int, str]
 ) -> None:
     gateway.serve(answer)
-    (task,) = await in_0_3(agent, http, "hi")
+    task = await wire.call(http, agent.url, wire.said("hi"))
     assert task["status"]["state"] == "failed"
     (part,) = task["status"]["message"]["parts"]
     assert expected[1] in part["text"]
@@ -214,7 +172,7 @@ async def test_every_other_failure_ends_the_task_with_a_sentence(
 
 async def test_a_failure_that_passes_is_not_seen(agent: Agent, gateway: Gateway, http: httpx.AsyncClient) -> None:
     gateway.serve("broken", "busy", "ok")
-    (task,) = await in_0_3(agent, http, "hi")
+    task = await wire.call(http, agent.url, wire.said("hi"))
     assert task["status"]["state"] == "completed"
     assert len(gateway.requests) == 3
 
@@ -233,7 +191,7 @@ async def test_a_body_beyond_the_limit_is_refused(agent: Agent, gateway: Gateway
 
 async def test_the_token_is_in_no_line_of_the_log(agent: Agent, gateway: Gateway, http: httpx.AsyncClient) -> None:
     gateway.serve("broken", "identity")
-    await in_0_3(agent, http, "hi")
+    await wire.call(http, agent.url, wire.said("hi"))
     assert "Attempt 1 at the LLM" in agent.log
     assert TOKEN not in agent.log
     assert TOKEN.split(".")[1] not in agent.log

@@ -322,6 +322,29 @@ async def test_a_spent_budget_is_an_answer_and_its_usage_counts(servers: Servers
     assert told.run.usage.total == 1
 
 
+async def test_a_peer_whose_budget_is_spent_is_not_asked_again_in_the_turn(servers: Servers) -> None:
+    support, other = await servers.support(spends_its_budget), await servers.support()
+    told = Told()
+    peers = servers.peers(peer(support.url), peer(other.url, "other"))
+    first = await peers.call(asking())
+    assert await peers.call(asking("And now?")) == first
+    assert await peers.call(asking(tool="other")) == "Use an index."
+    assert (len(support.contexts), len(other.contexts)) == (1, 1)
+    assert told.run.usage.total == 13
+    Told()
+    await peers.call(asking())
+    assert len(support.contexts) == 2
+
+
+async def test_a_peer_that_failed_may_be_asked_again_in_the_turn(servers: Servers) -> None:
+    support = await servers.support(breaks)
+    Told()
+    peers = servers.peers(peer(support.url))
+    for _ in range(2):
+        await peers.call(asking())
+    assert len(support.contexts) == 2
+
+
 async def test_a_refused_circle_is_an_answer(servers: Servers) -> None:
     support = await servers.support(rejects)
     Told()

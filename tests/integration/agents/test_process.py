@@ -1,18 +1,23 @@
 """The process: how it refuses to start, and how it stops."""
 
-import json
+import asyncio
 import signal
 import socket
 import subprocess
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
 import jwt
 import pytest
 
-from tests.integration.agents.conftest import ROOT, TOKEN, Gateway, environment, running_agent, until
+from agents.texts import SHUTTING_DOWN
+from tests.integration.agents import wire
+from tests.integration.agents.conftest import ROOT, TOKEN, agent_beside, environment, running_agent
+from tests.integration.agents.gateway import Gateway
 from tests.unit.agents.own_graphs import code_in_the_readme
+from tests.waiting import until
 
 
 def refusal(*command: str, **variables: str) -> str:
@@ -81,24 +86,31 @@ def test_the_readmes_file_serves_its_own_graph(tmp_path: Path, gateway: Gateway)
 
 def test_a_graph_that_cannot_be_served_is_told_in_one_line(tmp_path: Path) -> None:
     file = tmp_path / "my_agent.py"
-    file.write_text(code_in_the_readme().replace("compile(checkpointer=checkpointer)", "compile()"), encoding="utf-8")
+    file.write_text(code_in_the_readme().replace("compile(checkpointer=kit.checkpointer)", "compile()"), encoding="utf-8")
     (line,) = refusal(str(file), LLM_JWT=TOKEN).splitlines()
     assert line.startswith("The graph would remember nothing")
 
 
-def test_sigterm_lets_a_running_task_end(tmp_path: Path, gateway: Gateway) -> None:
-    gateway.serve("hang")
-    message = {"kind": "message", "messageId": "m", "role": "user", "parts": [{"kind": "text", "text": "hi"}]}
-    body = {"jsonrpc": "2.0", "id": "1", "method": "message/stream", "params": {"message": message}}
-    with (
-        running_agent(tmp_path, LLM_URL=gateway.url) as agent,
-        httpx.Client(timeout=30, trust_env=False) as client,
-        client.stream("POST", agent.url, json=body) as response,
-    ):
-        until(lambda: len(gateway.requests) == 1, "The call to the gateway")
+@pytest.mark.anyio
+async def test_sigterm_lets_one_task_end_and_fails_the_other(tmp_path: Path, gateway: Gateway, http: httpx.AsyncClient) -> None:
+    gateway.serve("hang", "slow")
+    async with agent_beside(tmp_path, LLM_URL=gateway.url) as agent, AsyncExitStack() as streams:
+        hanging, finishing = [
+            await streams.enter_async_context(wire.events(http, agent.url, wire.said(f"q{number}", "message/stream")))
+            for number in range(2)
+        ]
+        await until(lambda: len(gateway.requests) == 2, "the calls to the gateway")
+        # Whichever of the two came first is the one that hangs.
+        if gateway.asked[0] == "q1":
+            hanging, finishing = finishing, hanging
         agent.process.send_signal(signal.SIGTERM)
-        until(lambda: not agent.listens(), "The end of listening")
-        gateway.hold.set()
-        lines = [line for line in response.iter_lines() if line.startswith("data: ")]
-        assert agent.process.wait(10) == -signal.SIGTERM
-    assert json.loads(lines[-1].removeprefix("data: "))["result"]["status"]["state"] == "completed"
+        await until(lambda: not agent.listens(), "the end of listening")
+        gateway.slow.say("Use an index.")
+        gateway.slow.finish()
+        *_, artifact, completed = [event async for event in finishing]
+        assert (wire.text_of(artifact["artifact"]), completed["status"]["state"]) == ("Use an index.", "completed")
+        *_, failed = [event async for event in hanging]
+        assert failed["status"]["state"] == "failed"
+        assert wire.text_of(failed["status"]["message"]) == SHUTTING_DOWN
+        assert await asyncio.to_thread(agent.process.wait, 10) == 0
+        assert "Traceback" not in agent.log

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,9 +60,8 @@ def test_what_the_runner_has_chosen_wins_and_an_empty_variable_is_none(
 
 
 def test_an_agent_may_call_every_other_and_keeps_what_it_keeps_in_a_file_of_its_own(programs: Programs) -> None:
-    programs.addresses.agents["support-agent"] = "http://s"
-    programs.addresses.agents["sales-agent"] = "http://x"
-    environment = programs.agent(DBA).environment
+    agents = {"dba-agent": "http://d", "support-agent": "http://s", "sales-agent": "http://x"}
+    environment = replace(programs, addresses=replace(programs.addresses, agents=agents)).agent(DBA).environment
     assert environment["PEERS"] == "support-agent=http://s,sales-agent=http://x"
     assert environment["AGENT_STORE"] == f"sqlite:///{programs.folder}/agents/dba-agent.sqlite3"
 

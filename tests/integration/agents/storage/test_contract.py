@@ -219,6 +219,36 @@ async def test_what_was_left_unfinished_is_failed_at_the_next_start(url: str) ->
     assert texts(task.history) == ["q", "I look it up."]
 
 
+async def test_who_leaves_fails_what_it_has_not_finished_and_tells_of_it(storage: Storage) -> None:
+    left = Worker(storage)
+    await left.begin()
+    await ended(storage, "done")
+    assert await storage.sweep() == []
+    ((owner, task),) = await storage.sweep(leaving=True)
+    assert (owner, task.id, texts([task.status.message])) == ("alice", left.id, [INTERRUPTED])
+    assert await stored(storage, left.id) == task
+    assert await storage.sweep(leaving=True) == []
+
+
+async def test_a_task_is_found_by_its_owner_alone(storage: Storage) -> None:
+    await ended(storage, "one", "alice")
+    found = await storage.task("one", of("alice"))
+    assert found is not None and found.id == "one"
+    assert await storage.task("one", of("bob")) is None
+    assert await storage.task("two", of("alice")) is None
+
+
+async def test_each_version_that_is_kept_is_told(storage: Storage) -> None:
+    told: list[tuple[str, int]] = []
+    storage.on_saved(lambda task, call: told.append((call.user.user_name, task.status.state)))
+    worker = Worker(storage)
+    await worker.begin()
+    await worker.go(WORKING, said("wo", partial=True))
+    await worker.go(WORKING, said("rd", partial=True))
+    await worker.go(COMPLETED)
+    assert told == [("alice", state) for state in (TaskState.TASK_STATE_SUBMITTED, WORKING, COMPLETED)]
+
+
 async def test_a_sweep_leaves_what_is_at_work(storage: Storage) -> None:
     worker = Worker(storage)
     await worker.begin()

@@ -112,6 +112,35 @@ async def test_a_cancellation_in_one_stops_the_work_in_the_other(pair: tuple[Sto
     assert stopped == [worker.id, other.id]
 
 
+async def test_an_end_that_could_not_be_kept_gives_way_to_the_others(
+    pair: tuple[Storage, Storage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = pair
+    worker = Worker(one)
+    await worker.begin()
+    with monkeypatch.context() as away:
+        away.setattr(one.tasks, "_store", _fails)
+        with pytest.raises(StorageError):
+            await worker.go(COMPLETED)
+    await _cancel(two, worker.id)
+    assert await one.sweep() == []
+    found = await stored(one, worker.id)
+    assert found is not None and found.status.state == TaskState.TASK_STATE_CANCELED
+
+
+async def _fails(*_: object) -> TaskVersion:
+    raise StorageError("Postgres is away.")
+
+
+async def test_who_leaves_fails_nothing_of_the_other_replicas(pair: tuple[Storage, Storage]) -> None:
+    one, two = pair
+    ours, theirs = Worker(one), Worker(two)
+    await ours.begin()
+    await theirs.begin()
+    assert [task.id for _, task in await one.sweep(leaving=True)] == [ours.id]
+    assert (await theirs.go(COMPLETED)).status.state == COMPLETED
+
+
 async def _cancel(storage: Storage, task_id: str) -> None:
     assert isinstance(storage.tasks, VersionedTaskStore)
     found = await storage.tasks.get(task_id, of("alice"))
@@ -236,11 +265,16 @@ async def test_postgres_may_stop_and_start_again(caplog: pytest.LogCaptureFixtur
     with running_postgres() as server:
         url = server.new_database()
         async with open_storage(url, PLENTY) as storage:
-            worker = Worker(storage)
+            worker, done = Worker(storage), Worker(storage)
             await worker.begin()
+            await done.begin()
             server.stop()
             with pytest.raises(StorageError) as raised:
                 await worker.go(WORKING)
+            with pytest.raises(StorageError):
+                await done.go(COMPLETED)
+            with pytest.raises(StorageError):
+                await storage.sweep()
             with pytest.raises(StorageError):
                 async with storage.turn("c", "alice"):
                     raise AssertionError("A turn without its storage.")
@@ -256,6 +290,9 @@ async def test_postgres_may_stop_and_start_again(caplog: pytest.LogCaptureFixtur
                     return False
 
             await until(works_again, "the storage's recovery", within=30)
+            assert await storage.sweep() == []
+            kept = await stored(storage, done.id)
+            assert kept is not None and kept.status.state == COMPLETED
     assert "a-secret" not in caplog.text + str(raised.value)
     assert "cannot be used" in caplog.text
 

@@ -14,10 +14,11 @@ from a2a.types import ListTasksRequest, Message, Part, Task, TaskState, TaskStat
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import CheckpointMetadata, empty_checkpoint
 
+from agents.storage import sqlite_database
 from agents.storage.open import open_storage
 from agents.storage.store import StorageError
 from tests.integration.agents.conftest import ROOT
-from tests.integration.agents.storage.tasks import COMPLETED, PLENTY, Worker, ended, listed, of, stored
+from tests.integration.agents.storage.tasks import COMPLETED, PLENTY, Worker, ended, listed, of, said, stored
 from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -126,6 +127,62 @@ async def test_a_full_disk_fails_the_write_and_is_got_over(tmp_path: Path, caplo
         await storage.tasks.save(big_task, of("alice"))  # type: ignore[arg-type, call-arg]
         assert (await stored(storage, "big")) == big_task
         assert (await stored(storage, "small")) == small_task
+
+
+async def test_an_end_that_could_not_be_kept_is_kept_by_the_next_sweep_that_can(tmp_path: Path) -> None:
+    async with open_storage(f"sqlite:///{tmp_path}/agent.db", PLENTY) as storage:
+        database = storage.tasks._database  # type: ignore[union-attr]
+        worker = Worker(storage)
+        await worker.begin()
+        (pages,) = await database.run(lambda connection: connection.execute("PRAGMA page_count").fetchone())
+        await database.run(lambda connection: connection.execute(f"PRAGMA max_page_count = {pages}").fetchone())
+        with pytest.raises(StorageError, match="full"):
+            await worker.go(COMPLETED, said("x" * 100_000))
+        with pytest.raises(StorageError, match="full"):
+            await storage.sweep()
+        await database.run(lambda connection: connection.execute("PRAGMA max_page_count = 1000000").fetchone())
+        assert await storage.sweep() == []
+        kept = await stored(storage, worker.id)
+        assert kept is not None and kept.status.state == COMPLETED
+        # Once: what is forgotten since does not come back.
+        await storage.tasks.delete(worker.id, of("alice"))
+        await storage.sweep()
+        assert await stored(storage, worker.id) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "told"), [(ValueError("no task"), "not kept: no task"), (sqlite3.Error("full"), "used: full")]
+)
+async def test_what_nobody_waits_for_is_told_where_it_is_not_kept(
+    tmp_path: Path, error: Exception, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_: sqlite3.Connection) -> None:
+        raise error
+
+    async with open_storage(f"sqlite:///{tmp_path}/agent.db", PLENTY) as storage:
+        database = storage.tasks._database  # type: ignore[union-attr]
+        database.post(broken)
+        await ended(storage, "one")
+        assert await stored(storage, "one") is not None
+    (record,) = caplog.records
+    assert record.levelname == "ERROR"
+    assert told in record.getMessage()
+
+
+async def test_what_is_posted_without_end_is_kept_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A write waits a moment for others, and not once more for each of them."""
+    monkeypatch.setattr(sqlite_database, "LINGER", 0.2)
+    async with open_storage(f"sqlite:///{tmp_path}/agent.db", PLENTY) as storage:
+        database = storage.tasks._database  # type: ignore[union-attr]
+        await database.run(lambda connection: connection.execute("CREATE TABLE notes (text)").close())
+        with closing(sqlite3.connect(tmp_path / "agent.db")) as reader:
+
+            def posted_and_kept() -> bool:
+                database.post(lambda connection: connection.execute("INSERT INTO notes VALUES ('x')").close())
+                (count,) = reader.execute("SELECT count(*) FROM notes").fetchone()
+                return bool(count)
+
+            await until(posted_and_kept, "the first of many writes", within=5)
 
 
 def _task(worker: Worker, text: str = "q") -> Task:

@@ -93,7 +93,9 @@ def said(text: str, role: Role = Role.ROLE_USER, partial: str | None = None) -> 
     return message
 
 
-def a_task(state: TaskState = TaskState.TASK_STATE_WORKING, task_id: str = "t1", context_id: str = "c1") -> Task:
+def a_task(state: TaskState = TaskState.TASK_STATE_WORKING, task_id: str = "t1", context_id: str = "") -> Task:
+    """In a context of its own, where none is named: `c1` for `t1`."""
+    context_id = context_id or task_id.replace("t", "c", 1)
     task = Task(id=task_id, context_id=context_id, history=[said("Why is my\nquery slow today?")])
     task.status.state = state
     task.status.timestamp.GetCurrentTime()

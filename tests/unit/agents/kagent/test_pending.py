@@ -63,3 +63,16 @@ def test_beyond_the_limit_the_oldest_that_runs_is_dropped_before_one_that_has_en
     pending.put(push("a", COMPLETED))
     assert not pending.put(push("b", COMPLETED))
     assert order(pending) == ["b"]
+
+
+def test_of_one_context_an_older_task_goes_before_a_later_one_and_one_at_a_time() -> None:
+    pending = Pending(10)
+    for task_id, state in (("q1", WORKING), ("q2", COMPLETED), ("other", WORKING)):
+        context = "other" if task_id == "other" else "chat"
+        pending.put(Push(a_task(state, task_id, context), "alice", "", 0))
+    first = pending.take()
+    assert first is not None
+    assert first.task.id == "q1"
+    assert order(pending) == ["other"]
+    pending.done(first)
+    assert order(pending) == ["q2"]
