@@ -41,9 +41,6 @@ from agents.turn import check_graph
 
 log = logging.getLogger(__name__)
 
-GRACE = 15
-"""Seconds for running tasks at SIGTERM. The server waits 20 for its connections, and kagent 30 for the pod."""
-
 SWEEP = 60
 """Seconds between two sweeps of the storage."""
 
@@ -52,7 +49,7 @@ PARKED = 600
 
 
 class Agent(NamedTuple):
-    """`drain` begins the shutdown: running tasks get `GRACE` seconds to end."""
+    """`drain` begins the shutdown: running tasks get `SHUTDOWN_GRACE` seconds to end."""
 
     app: Starlette
     drain: Callable[[], object]
@@ -94,7 +91,7 @@ def create_agent(
 
     def drain() -> None:
         if not draining:
-            draining.append(asyncio.create_task(executor.drain(GRACE)))
+            draining.append(asyncio.create_task(executor.drain(settings.shutdown_grace)))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -129,7 +126,7 @@ def create_agent(
         Route("/health", health),
         *create_agent_card_routes(card),
         # Last, for they end in a catch-all.
-        *a2a_routes(handler, Callers(), GRACE + LAST_WORDS),
+        *a2a_routes(handler, Callers(), settings.shutdown_grace + LAST_WORDS),
     ]
     return Agent(Starlette(routes=routes, middleware=[Middleware(BodyLimit)], lifespan=lifespan), drain)
 

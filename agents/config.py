@@ -101,6 +101,12 @@ class Settings(BaseSettings):
     keep_days: float = Field(
         default=30, gt=0, le=3650, description="It is how many days an unused task or conversation is kept."
     )
+    shutdown_grace: float = Field(
+        default=15,
+        ge=0,
+        le=18,
+        description="It is how many seconds running tasks get at SIGTERM, up to 18; the server waits 20 for its connections.",
+    )
     host: str = Field(default="127.0.0.1", description="It is the address to listen on; in a pod, 0.0.0.0.")
     port: int = Field(default=8080, ge=1, le=65535, description="It is the port to listen on; kagent calls 8080.")
     kagent_name: str | None = Field(default=None, description="It is the agent's name; kagent sets it.")

@@ -31,10 +31,13 @@ LAST_WORDS = 2
 """Seconds that a task gets to say that it failed, once it was stopped."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class _AtWork:
+    """`stopped` where the shutdown has ended it, and not its user."""
+
     run: Run
     turn: asyncio.Task[Turn]
+    stopped: bool = False
 
 
 class Executor(AgentExecutor):
@@ -100,12 +103,12 @@ class Executor(AgentExecutor):
         """None where the shutdown could not wait for it. Raises CancelledError where the user cancelled."""
         if self._draining:
             return None
-        turn = asyncio.create_task(self._conversations.say(run, text))
-        self._at_work[run.task_id] = _AtWork(run, turn)
+        at_work = _AtWork(run, asyncio.create_task(self._conversations.say(run, text)))
+        self._at_work[run.task_id] = at_work
         try:
-            return await turn
+            return await at_work.turn
         except asyncio.CancelledError:
-            if self._draining:
+            if at_work.stopped:
                 return None
             raise
         finally:
@@ -150,6 +153,7 @@ class Executor(AgentExecutor):
 
     def _end(self, at_work: Sequence[_AtWork]) -> None:
         for each in at_work:
+            each.stopped = True
             each.turn.cancel()
 
     async def _all_told(self) -> None:

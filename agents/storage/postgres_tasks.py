@@ -73,7 +73,7 @@ class PostgresTasks(VersionedDatabaseTaskStore):
             if stored is not None and not has_ended(stored.task):
                 with suppress(ConcurrentTaskModificationError):
                     await self._store(document, None, None, stored.version, context)
-            self.saved(document, context)
+                    self.saved(document, context)
             self._ends.pop(task_id, None)
 
     async def _store(

@@ -94,7 +94,7 @@ def test_a_graph_that_cannot_be_served_is_told_in_one_line(tmp_path: Path) -> No
 @pytest.mark.anyio
 async def test_sigterm_lets_one_task_end_and_fails_the_other(tmp_path: Path, gateway: Gateway, http: httpx.AsyncClient) -> None:
     gateway.serve("hang", "slow")
-    async with agent_beside(tmp_path, LLM_URL=gateway.url) as agent, AsyncExitStack() as streams:
+    async with agent_beside(tmp_path, LLM_URL=gateway.url, SHUTDOWN_GRACE="4") as agent, AsyncExitStack() as streams:
         hanging, finishing = [
             await streams.enter_async_context(wire.events(http, agent.url, wire.said(f"q{number}", "message/stream")))
             for number in range(2)

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, TypeVar
 import httpx
 import jwt
 from langchain_core.messages import AnyMessage
+from langchain_core.utils.function_calling import convert_to_openai_tool
 from langgraph.checkpoint.memory import InMemorySaver
 from pydantic import SecretStr
 
@@ -195,7 +196,7 @@ class Model:
 
     async def __call__(self, messages: Sequence[AnyMessage], tools: Sequence[Tool] = ()) -> Outcome:
         self.conversations.append([(message.type, message.content) for message in messages])
-        self.tools.append([tool["function"]["name"] for tool in tools])
+        self.tools.append([convert_to_openai_tool(tool)["function"]["name"] for tool in tools])
         return self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
 
 

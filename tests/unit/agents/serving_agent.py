@@ -62,6 +62,7 @@ async def served(
 ) -> AsyncIterator[Served]:
     compiled = graph(kit(model, checkpointer=storage.checkpointer, **changes))
     executor = Executor(Conversations(compiled, storage), "dba-agent", max_hops)
+    storage.on_saved(lambda task, _: executor.saved(task))
     handler = DefaultRequestHandler(
         agent_executor=executor,
         task_store=storage.tasks,

@@ -1,6 +1,7 @@
 import pytest
 from a2a.auth.user import User
 from a2a.server.context import ServerCallContext
+from a2a.server.tasks.task_manager import TaskManager
 from a2a.types import Message, SendMessageRequest, Task, TaskState, TaskStatus
 from a2a.utils.errors import InvalidParamsError, UnsupportedOperationError
 
@@ -33,9 +34,19 @@ def said(task_id: str = "", context_id: str = "") -> SendMessageRequest:
 
 @pytest.mark.parametrize("state", [TaskState.TASK_STATE_SUBMITTED, TaskState.TASK_STATE_WORKING])
 async def test_a_message_to_a_task_at_work_is_refused_for_it_would_be_dropped(storage: Storage, state: TaskState) -> None:
+    """The SDK hands over no task: it looks it up only when the message is at work."""
     task = Task(id="a", context_id="c", status=TaskStatus(state=state))
+    worker = TaskManager(storage.tasks, call("alice"), "a", "c", None)
+    await worker.process(task)
     with pytest.raises(UnsupportedOperationError, match=r"Task a is still at work.*contextId c and no taskId"):
-        await Admission(storage).build(call("alice"), said(task_id="a"), "a", "c", task)
+        await Admission(storage).build(call("alice"), said(task_id="a"), "a", "c")
+
+
+async def test_nothing_is_told_of_a_task_of_another_user(storage: Storage) -> None:
+    worker = TaskManager(storage.tasks, call("alice"), "a", "c", None)
+    await worker.process(Task(id="a", context_id="c", status=TaskStatus(state=TaskState.TASK_STATE_WORKING)))
+    context = await Admission(storage).build(call("bob"), said(task_id="a"), "a", "c")
+    assert context.current_task is None
 
 
 async def test_a_new_message_gets_a_task_and_a_context_of_its_own(storage: Storage) -> None:

@@ -4,7 +4,7 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from agents.inbound import UNREADABLE
-from agents.ladder import Ladder
+from agents.ladder import FIT, Ladder
 from agents.lineage import Lineage
 from agents.meter import LastMeter
 from agents.outcomes import Answered, BudgetExhausted, Meter
@@ -30,6 +30,36 @@ async def test_an_answer_is_bounded_by_what_is_left() -> None:
         for _ in range(3):
             assert isinstance(await within(run, llm([HumanMessage("hi")])), Answered)
     assert [gateway.asked(index)["max_tokens"] for index in range(3)] == [2000, 2000 - 713, 2000 - 2 * 713]
+
+
+@pytest.mark.parametrize(("allowance", "bound"), [(FIT, FIT), (FIT + 1, None), (10**9, None)])
+async def test_a_bound_far_above_an_answer_is_left_out(allowance: int, bound: int | None) -> None:
+    gateway = answering()
+    async with llm_through(gateway) as llm:
+        await within(run_with(allowance), llm([HumanMessage("hi")]))
+    assert gateway.asked().get("max_tokens") == bound
+
+
+async def test_a_call_whose_usage_is_not_told_is_guessed_and_spends_the_allowance_but_is_not_reported() -> None:
+    document = completion("x" * 400)
+    del document["usage"]
+    gateway, run = Gateway(answer(200, document)), run_with(250)
+    async with llm_through(gateway) as llm:
+        for _ in range(9):
+            outcome = await within(run, llm([HumanMessage("hi")]))
+    assert isinstance(outcome, BudgetExhausted)
+    # 100 tokens an answer, and some for the question.
+    assert len(gateway.requests) == 3
+    assert (run.usage.total, run.usage.calls) == (0, 3)
+    assert run.allowance_left == 0
+
+
+async def test_a_call_whose_usage_is_told_is_not_guessed() -> None:
+    run = run_with(2000)
+    async with llm_through(answering()) as llm:
+        await within(run, llm([HumanMessage("x" * 4000)]))
+    assert run.unreported == 0
+    assert run.allowance_left == 2000 - 713
 
 
 async def test_what_peers_spent_is_spent() -> None:

@@ -6,11 +6,17 @@ from typing import Any
 
 import httpx
 import pytest
+from a2a.server.context import ServerCallContext
+from a2a.server.tasks.task_manager import TaskManager
+from a2a.types import Task, TaskState, TaskStatus
 
 from agents import app as app_module
+from agents import executor as executor_module
 from agents.app import create_agent
+from agents.callers import NamedUser
 from agents.extension import URI
 from agents.graph import build_graph
+from agents.handler import DiscreetHandler
 from agents.kit import GraphBuilder
 from agents.storage.store import Storage
 from tests.unit.agents.doubles import (
@@ -207,7 +213,7 @@ async def test_the_storage_is_swept_from_time_to_time_even_after_it_failed(
 ) -> None:
     sweeps = 0
 
-    async def sweep() -> list[Any]:
+    async def sweep(_: bool) -> list[Any]:
         nonlocal sweeps
         sweeps += 1
         if sweeps == 1:
@@ -223,6 +229,39 @@ async def test_the_storage_is_swept_from_time_to_time_even_after_it_failed(
     await asyncio.sleep(0)
     assert sweeps == swept
     assert "What is old could not be forgotten." in caplog.text
+
+
+async def test_what_is_unfinished_at_the_shutdown_fails_and_is_told(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, str, int]] = []
+
+    def push(task: Task, call: ServerCallContext) -> None:
+        told.append((task.id, call.user.user_name, task.status.state))
+
+    monkeypatch.setattr(app_module, "pusher", lambda _: push)
+    call = ServerCallContext(user=NamedUser("alice"))
+    async with client_of(storage):
+        working = Task(id="t", context_id="c", status=TaskStatus(state=TaskState.TASK_STATE_WORKING))
+        await TaskManager(storage.tasks, call, "t", "c", None).process(working)
+    assert told == [("t", "alice", TaskState.TASK_STATE_WORKING), ("t", "alice", TaskState.TASK_STATE_FAILED)]
+
+
+async def test_a_shutdown_waits_for_no_task_whose_end_is_kept(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executor_module, "LAST_WORDS", 3600)
+    async with asyncio.timeout(20), client_of(storage) as client:
+        await task_of(client)
+
+
+async def test_a_shutdown_does_not_wait_for_ever_for_the_a2a_server(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def hangs(_: DiscreetHandler) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(DiscreetHandler, "aclose", hangs)
+    monkeypatch.setattr(app_module, "LAST_WORDS", 0.01)
+    async with asyncio.timeout(20), client_of(storage):
+        pass
+    assert "The A2A server did not close its tasks" in caplog.text
 
 
 async def test_a_developers_own_graph_takes_the_place_of_ours(storage: Storage) -> None:

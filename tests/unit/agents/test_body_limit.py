@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
@@ -6,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
+from agents import body_limit
 from agents.body_limit import MOST_HEADER_BYTES, BodyLimit
 
 pytestmark = pytest.mark.anyio
@@ -51,6 +53,23 @@ async def test_a_larger_body_is_refused_and_does_not_reach_the_application(
     response = await post(BodyLimit(echo, 10), content)
     assert response.status_code == 413
     assert response.json()["error"]["message"] == "The request's body is larger than 10 bytes."
+    assert not echo.called
+
+
+async def test_a_body_that_does_not_come_to_its_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"12345"
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(body_limit, "SLOWEST", 0.01)
+    echo = Echo()
+    response = await asyncio.wait_for(post(BodyLimit(echo, 10), endless()), 5)
+    assert response.status_code == 408
+    assert response.headers["connection"] == "close"
+    assert response.json()["error"] == {
+        "message": "The request's body did not come to its end within 0.01 s.",
+        "type": "request_too_slow",
+    }
     assert not echo.called
 
 

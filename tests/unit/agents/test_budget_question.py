@@ -19,7 +19,9 @@ from agents.budget_question import asks_for_budget
         "What is still left of my team’s budget?",
         "What is our remaining budget now?",
         "Please show me the team's token budget.",
-        "tell me my balance!",
+        "Show me my token balance!",
+        "What is our token budget?",
+        "How much is left of the budget?",
     ],
 )
 def test_whoever_asks_for_the_budget_alone_is_understood(text: str) -> None:
@@ -34,6 +36,9 @@ def test_whoever_asks_for_the_budget_alone_is_understood(text: str) -> None:
         "How much budget is left, and write an essay on indexes.",
         "How many tokens are left in this parser's buffer?",
         "What is a token budget?",
+        "What is the budget?",
+        "Show me the tokens.",
+        "Tell me my balance!",
         "What is the budget of France?",
         "Write an essay on the budget",
         "Explain: how much budget is left?",

@@ -50,7 +50,7 @@ def test_neither_a_text_nor_a_call_is_nothing(content: object) -> None:
 def test_a_model_calls_so_many_tools_and_no_more() -> None:
     outcome = read_document(calling(*(call(str(number)) for number in range(500))), METER)
     assert isinstance(outcome, ToolsCalled)
-    assert len(outcome.calls) == MOST_CALLS == 64
+    assert len(outcome.calls) == MOST_CALLS == 16
     pieces = [{"index": number, **call(str(number))} for number in range(500)]
     streamed = assembled(chunk(tool_calls=pieces))[0].outcome(METER)
     assert isinstance(streamed, ToolsCalled)
@@ -89,6 +89,12 @@ def test_an_answer_has_ended_once_the_llm_says_why_it_stopped() -> None:
     assert not assembly.ended
     assembly.add(STOP)
     assembly.add(USED)
+    assert assembly.ended
+
+
+def test_a_stream_that_says_that_it_is_over_has_ended() -> None:
+    assembly, _ = assembled(chunk("An essay."))
+    assembly.end()
     assert assembly.ended
 
 

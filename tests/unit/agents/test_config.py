@@ -88,7 +88,7 @@ def test_the_password_of_the_store_is_in_no_text_of_the_settings() -> None:
 
 
 def test_without_a_store_it_is_a_file_of_the_agents_own() -> None:
-    assert settings(kagent_name="oracle").store == "sqlite:///.state/agents/oracle.sqlite3"
+    assert settings(kagent_name="oracle").store == "sqlite:///.state/agents/oracle-8080.sqlite3"
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,24 @@ def test_an_answer_stands_right_after_its_call_wherever_it_was_kept() -> None:
     assert shown(completed) == [("human", "q"), ("ai", ""), ("tool", "1"), ("human", "continue")]
 
 
+def test_ids_that_come_again_with_each_message_are_answered_by_what_came_after_it() -> None:
+    def answer(text: str) -> ToolMessage:
+        return ToolMessage(text, tool_call_id="1")
+
+    once: list[AnyMessage] = [
+        HumanMessage("q1"),
+        calling("1"),
+        answer("first"),
+        calling("1"),
+        answer("second"),
+        AIMessage("so"),
+        HumanMessage("q2"),
+        calling("1"),
+    ]
+    completed = complete(once)
+    assert [each.content for each in completed if isinstance(each, ToolMessage)] == ["first", "second", NOT_ANSWERED]
+
+
 def test_an_answer_to_no_call_is_left_out() -> None:
     assert shown(complete([HumanMessage("q"), ToolMessage("a", tool_call_id="9")])) == [("human", "q")]
 

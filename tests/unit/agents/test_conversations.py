@@ -6,11 +6,12 @@ import pytest
 from langchain_core.messages import AnyMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphRecursionError
+from langgraph.graph import START, StateGraph
 
 from agents.conversation import NOT_ANSWERED
 from agents.conversations import Conversations
-from agents.graph import build_graph
-from agents.kit import CallLLM, Tool
+from agents.graph import AgentState, build_graph
+from agents.kit import CallLLM, Graph, Kit, Tool
 from agents.lineage import Lineage
 from agents.outcomes import Outcome, ToolCall
 from agents.run import Run, current_run
@@ -124,7 +125,27 @@ async def test_what_was_paid_for_is_kept_while_the_turn_is_still_at_work(storage
     ]
 
 
-async def test_a_turn_without_end_is_ended(storage: Storage) -> None:
-    now_and_then = Model(tools_called("oracle"))
+async def test_a_graph_without_end_is_ended(storage: Storage) -> None:
+    def build(kit: Kit) -> Graph:
+        graph = StateGraph(AgentState)
+        graph.add_node("node", lambda _: {"reply": "again"})
+        graph.add_edge(START, "node")
+        graph.add_edge("node", "node")
+        return graph.compile(checkpointer=kit.checkpointer)
+
     with pytest.raises(GraphRecursionError):
-        await conversations(storage, now_and_then, peers=Colleagues("oracle")).say(run_in("c"), "q")
+        await Conversations(build(kit(checkpointer=storage.checkpointer)), storage).say(run_in("c"), "q")
+
+
+async def test_a_turn_has_begun_once_no_other_is_waited_for(storage: Storage) -> None:
+    model = Hanging()
+    talk = conversations(storage, model)
+    one, two = run_in("c"), run_in("c")
+    first = asyncio.ensure_future(talk.say(one, "q1"))
+    await model.begun.wait()
+    second = asyncio.ensure_future(talk.say(two, "q2"))
+    await storage.owner("c")
+    assert (one.begun, two.begun) == (True, False)
+    model.go_on.set()
+    await asyncio.gather(first, second)
+    assert two.begun

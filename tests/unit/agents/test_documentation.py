@@ -48,6 +48,6 @@ def test_a_finished_task_says_of_its_budget_what_is_shown() -> None:
 
 
 def test_every_variable_that_is_named_is_there() -> None:
-    named = set(re.findall(r"`((?:AGENT|BUDGET|KEEP|LLM|KAGENT|MAX|ON|PEER)[A-Z]*_[A-Z_]+)", DOCUMENTATION))
+    named = set(re.findall(r"`((?:AGENT|BUDGET|KEEP|LLM|KAGENT|MAX|ON|PEER|SHUTDOWN)[A-Z]*_[A-Z_]+)", DOCUMENTATION))
     assert named
     assert {name.lower() for name in named} <= set(Settings.model_fields)

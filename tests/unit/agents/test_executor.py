@@ -8,9 +8,16 @@ from a2a.server.events import EventQueue
 from a2a.types import Part, Task, TaskArtifactUpdateEvent, TaskState, TaskStatusUpdateEvent
 from google.protobuf.json_format import MessageToDict
 from langchain_core.messages import AnyMessage
+from langgraph.errors import GraphRecursionError
 
 from agents.kit import Tool
-from agents.outcomes import BudgetExhausted, IdentityRefused, Meter, Outcome, UpstreamFailed
+from agents.outcomes import (
+    BudgetExhausted,
+    IdentityRefused,
+    Meter,
+    Outcome,
+    ToolCall,
+)
 from agents.progress import Said, ToolAnswered, ToolCalled
 from agents.run import current_run
 from agents.storage.store import Storage
@@ -34,6 +41,7 @@ pytestmark = pytest.mark.anyio
 
 COUNTS = {"promptTokenCount": 13, "candidatesTokenCount": 700, "totalTokenCount": 713}
 OWN = {"prompt": 13, "completion": 700, "total": 713, "calls": 1}
+NO_CALLS = {"prompt": 0, "completion": 0, "total": 0, "calls": 0}
 METERED = {"x-ratelimit-limit": "5000", "x-ratelimit-remaining": "900", "x-ratelimit-reset": "1200"}
 
 
@@ -103,14 +111,6 @@ async def test_another_failure_fails_the_task_with_a_sentence(storage: Storage) 
     assert "HTTP 401: Jwt is expired" in part.text
 
 
-async def test_what_came_of_an_answer_that_broke_off_is_an_artifact_of_a_failed_task(storage: Storage) -> None:
-    async with served(storage, Model(UpstreamFailed(200, reason="ReadError", partial="An ess"))) as agent:
-        *_, artifact, failed = await agent.events(message())
-    assert (artifact.artifact.name, artifact.artifact.parts[0].text) == ("part of an answer", "An ess")
-    assert failed.status.state == TaskState.TASK_STATE_FAILED
-    assert "broke off (ReadError)" in get_message_text(failed.status.message)
-
-
 @pytest.mark.parametrize("part", [new_text_part("  \n"), new_data_part({"a": 1})])
 async def test_a_message_without_text_is_rejected_and_costs_nothing(storage: Storage, part: Part) -> None:
     model = Model()
@@ -133,9 +133,10 @@ async def test_what_must_not_be_done_is_rejected_with_the_reason_and_costs_nothi
     storage: Storage, said: dict[str, Any], why: str
 ) -> None:
     model = Model()
-    status = (await last_status(storage, model, message(said=said))).status
-    assert status.state == TaskState.TASK_STATE_REJECTED
-    assert why in get_message_text(status.message)
+    last = await last_status(storage, model, message(said=said))
+    assert last.status.state == TaskState.TASK_STATE_REJECTED
+    assert why in get_message_text(last.status.message)
+    assert reported(last)["usage"] == {"agent": "dba-agent", "own": NO_CALLS, "peers": [], "total": 0}
     assert model.conversations == []
 
 
@@ -167,10 +168,50 @@ async def test_an_exception_in_the_graph_fails_the_task_and_shows_only_in_the_lo
     assert "Traceback" in caplog.text
 
 
+async def test_a_turn_that_breaks_keeps_what_was_told_of_it_and_what_it_cost(storage: Storage) -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "oracle", "arguments": "{}"}}
+    asking = completion() | {"choices": [{"message": {"content": "Let me ask.", "tool_calls": [call]}}]}
+
+    class Broken(Colleagues):
+        async def call(self, call: ToolCall, share: int = 1) -> str:
+            raise ValueError("the cupboard is bare")
+
+    async with (
+        llm_through(Gateway(answer(200, asking, METERED))) as llm,
+        served(storage, llm, peers=Broken("oracle")) as agent,
+    ):
+        *_, said, failed = await agent.events(message())
+    assert get_message_text(said.status.message) == "Let me ask."
+    assert get_message_text(failed.status.message) == INTERNAL
+    assert reported(failed)["usage"]["own"] == OWN
+    assert reported(failed)["budget"]["remaining"] == 900
+
+
+async def test_a_model_that_calls_tools_for_ever_fails_the_task(storage: Storage) -> None:
+    async with served(storage, Model(tools_called("oracle", text="Let me ask.")), peers=Colleagues("oracle")) as agent:
+        events = await agent.events(message())
+    assert events[-1].status.state == TaskState.TASK_STATE_FAILED
+    told = [get_message_text(event.status.message) for event in events if isinstance(event, TaskStatusUpdateEvent)]
+    assert [text for text in told if text] == [TOO_MANY_STEPS]
+    assert not any(isinstance(event, TaskArtifactUpdateEvent) for event in events)
+
+
+async def test_a_graph_that_ends_with_calls_of_tools_has_not_answered(storage: Storage) -> None:
+    graph = one_node(lambda _: {"outcome": tools_called("oracle"), "reply": "Let me ask."})
+    async with served(storage, graph=graph) as agent:
+        failed = (await agent.events(message()))[-1]
+    assert failed.status.state == TaskState.TASK_STATE_FAILED
+
+
 async def test_a_graph_in_a_circle_fails_the_task_in_words_of_its_own(storage: Storage) -> None:
-    last = await last_status(storage, Model(tools_called("oracle")), peers=Colleagues("oracle"))
-    assert last.status.state == TaskState.TASK_STATE_FAILED
-    assert get_message_text(last.status.message) == TOO_MANY_STEPS
+    async def node(_: object) -> None:
+        raise GraphRecursionError("Recursion limit of 250 reached")
+
+    async with served(storage, graph=one_node(node)) as agent:
+        failed = (await agent.events(message()))[-1]
+    assert failed.status.state == TaskState.TASK_STATE_FAILED
+    assert get_message_text(failed.status.message) == TOO_MANY_STEPS
+    assert reported(failed)["usage"]["agent"] == "dba-agent"
 
 
 async def test_a_context_that_became_anothers_meanwhile_fails_and_costs_nothing(storage: Storage) -> None:

@@ -4,13 +4,14 @@ from typing import Any, cast
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
-from langgraph.errors import GraphRecursionError
 
 from agents.conversation import NOT_ANSWERED
 from agents.graph import MOST_ROUNDS, AgentState, build_graph
 from agents.kit import Graph
 from agents.outcomes import Answered, IdentityRefused, Outcome, RequestRefused, Throttled, ToolsCalled, UpstreamFailed
-from tests.unit.agents.doubles import NOON, SPENT, Colleagues, Model, Purse, answered, kit, tools_called
+from agents.run import Run
+from agents.texts import TOO_MANY_STEPS
+from tests.unit.agents.doubles import NOON, SPENT, Colleagues, Model, Purse, answered, kit, tools_called, within
 from tests.unit.agents.own_graphs import section_of_the_readme
 
 pytestmark = pytest.mark.anyio
@@ -60,16 +61,28 @@ async def test_a_failure_keeps_the_question(outcome: Outcome) -> None:
     assert model.conversations[1][1:] == [("human", "q1"), ("human", "q2")]
 
 
-async def test_what_the_user_has_read_of_an_answer_that_broke_off_is_kept() -> None:
-    model = Model(UpstreamFailed(200, reason="cut", partial="An ess"), answered("ay."))
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        UpstreamFailed(200, reason="cut", partial="An ess"),
+        SPENT,
+        Throttled(429, None),
+        IdentityRefused(401, ""),
+        RequestRefused(200, ""),
+        RequestRefused(503, ""),
+    ],
+)
+async def test_what_the_user_has_read_of_an_answer_that_broke_off_is_kept_whatever_broke_it_off(outcome: Outcome) -> None:
+    model = Model(outcome, answered("ay."))
     graph = graph_of(model)
-    await turn(graph, "q1")
-    await turn(graph, "continue")
+    await within(Run(partial="An ess"), turn(graph, "q1"))
+    await within(Run(), turn(graph, "continue"))
     assert model.conversations[1][1:] == [("human", "q1"), ("ai", "An ess"), ("human", "continue")]
 
 
-async def test_a_refused_request_does_not_stand_in_the_way_of_the_next() -> None:
-    model = Model(answered("a"), RequestRefused(400, "too long"), answered("b"))
+@pytest.mark.parametrize("status", [400, 413, 422])
+async def test_a_refused_message_does_not_stand_in_the_way_of_the_next(status: int) -> None:
+    model = Model(answered("a"), RequestRefused(status, "too long"), answered("b"))
     graph = graph_of(model)
     await turn(graph, "q1")
     assert "too long" in (await turn(graph, "x" * 9))["reply"]
@@ -77,14 +90,21 @@ async def test_a_refused_request_does_not_stand_in_the_way_of_the_next() -> None
     assert model.conversations[2][1:] == [("human", "q1"), ("ai", "a"), ("human", "q3")]
 
 
-async def test_a_request_refused_after_tools_were_called_takes_the_whole_turn_out() -> None:
-    model = Model(answered("a"), tools_called("oracle"), RequestRefused(400, "no tools here"), answered("b"))
+@pytest.mark.parametrize("status", [404, 429, 403, 200])
+async def test_a_refusal_that_is_not_for_what_was_said_keeps_the_question(status: int) -> None:
+    graph = graph_of(Model(RequestRefused(status, "no such model")))
+    await turn(graph, "q1")
+    assert await conversation(graph) == [("human", "q1")]
+
+
+async def test_a_request_refused_after_tools_were_called_keeps_what_was_paid_for() -> None:
+    model = Model(tools_called("oracle"), RequestRefused(400, "no tools here"), answered("b"))
     graph = graph_of(model, peers=Colleagues("oracle"))
-    for text in ("q1", "q2"):
-        await turn(graph, text)
-    assert await conversation(graph) == [("human", "q1"), ("ai", "a")]
-    await turn(graph, "q3")
-    assert model.conversations[-1][1:] == [("human", "q1"), ("ai", "a"), ("human", "q3")]
+    await turn(graph, "q1")
+    said = [("human", "q1"), ("ai", ""), ("tool", 'oracle says {"message": "hi"}')]
+    assert await conversation(graph) == said
+    await turn(graph, "q2")
+    assert model.conversations[-1][1:] == [*said, ("human", "q2")]
 
 
 async def test_a_question_for_the_budget_costs_no_call_and_leaves_no_trace() -> None:
@@ -131,9 +151,16 @@ async def test_the_next_turn_may_call_peers_again() -> None:
     assert model.tools[MOST_ROUNDS + 1] == ["oracle"]
 
 
-async def test_a_model_that_calls_tools_for_ever_comes_to_an_end() -> None:
-    with pytest.raises(GraphRecursionError):
-        await turn(graph_of(Model(tools_called("oracle")), peers=Colleagues("oracle")), "q")
+async def test_a_model_that_calls_tools_for_ever_comes_to_an_end_and_the_next_turn_goes_on() -> None:
+    peers = Colleagues("oracle")
+    model = Model(*[tools_called("oracle", text="Let me ask.")] * (MOST_ROUNDS + 1), answered("so"))
+    graph = graph_of(model, peers=peers)
+    state = await turn(graph, "q1")
+    assert (state["reply"], state["outcome"]) == (TOO_MANY_STEPS, tools_called("oracle", text="Let me ask."))
+    assert len(peers.calls) == MOST_ROUNDS
+    assert len(model.conversations) == MOST_ROUNDS + 1
+    assert (await turn(graph, "continue"))["reply"] == "so"
+    assert model.conversations[-1][-2:] == [("tool", NOT_ANSWERED), ("human", "continue")]
 
 
 async def test_a_budget_spent_after_tools_were_called_loses_none_of_their_answers() -> None:

@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 from langchain_core.messages import HumanMessage
 
-from agents.graph import SPREAD, AgentState, build_graph
+from agents.graph import SHORTEST_WAIT, SPREAD, AgentState, build_graph
 from agents.lineage import Lineage
 from agents.outcomes import BudgetExhausted, Meter
 from agents.progress import Note
@@ -17,6 +17,15 @@ from tests.unit.agents.doubles import NOON, SPENT, Ears, Model, answered, kit, w
 pytestmark = pytest.mark.anyio
 
 RESET = NOON + timedelta(minutes=20)
+
+
+@pytest.fixture
+def spread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each wait is a second longer than it need be."""
+    monkeypatch.setattr("agents.graph.random.uniform", lambda _least, _most: 1.0)
+
+
+spread_by_one = pytest.mark.usefixtures("spread")
 
 
 class Clock:
@@ -40,12 +49,18 @@ async def turn(model: Model, longest_wait: float, clock: Clock, ears: Ears | Non
     return cast(AgentState, await within(run or Run(listener=ears or Ears()), call))
 
 
+async def test_a_wait_is_spread_by_a_moment() -> None:
+    clock = Clock()
+    await turn(Model(SPENT, answered()), 3600, clock)
+    assert 1200 <= clock.slept[0] <= 1200 + SPREAD
+
+
+@spread_by_one
 async def test_it_waits_until_the_reset_says_so_and_asks_once_more() -> None:
     clock, ears, model = Clock(), Ears(), Model(SPENT, answered("at last"))
     assert (await turn(model, 3600, clock, ears))["reply"] == "at last"
-    (slept,) = clock.slept
-    assert 1200 <= slept <= 1200 + SPREAD
-    assert ears.heard == [Note("The budget is spent. This task waits and goes on by itself at 15:00 UTC, in 20 minutes.")]
+    assert clock.slept == [1201]
+    assert ears.heard == [Note("The budget is spent. This task waits and goes on by itself at 15:01 UTC, in 20 minutes.")]
     assert model.conversations == [[("system", "Be brief."), ("human", "q1")]] * 2
 
 
@@ -73,16 +88,8 @@ async def test_a_reset_that_is_too_far_is_not_waited_for(longest_wait: float, wa
     assert (state["outcome"] == SPENT) == (waits == 0)
 
 
-@pytest.mark.parametrize(
-    "spent",
-    [
-        replace(SPENT, resets_at=None, resets_in=None),
-        replace(SPENT, resets_at=NOON - timedelta(seconds=5)),
-        replace(SPENT, resets_at=NOON),
-        replace(SPENT, resets_at=None, resets_in=0),
-    ],
-)
-async def test_a_reset_that_is_unknown_or_over_is_not_waited_for(spent: BudgetExhausted) -> None:
+async def test_a_reset_that_is_unknown_is_not_waited_for() -> None:
+    spent = replace(SPENT, resets_at=None, resets_in=None)
     clock, model = Clock(), Model(spent, answered())
     state = await turn(model, 3600, clock)
     assert clock.slept == []
@@ -90,7 +97,43 @@ async def test_a_reset_that_is_unknown_or_over_is_not_waited_for(spent: BudgetEx
     assert len(model.conversations) == 1
 
 
-@pytest.mark.parametrize(("longest_wait", "asked"), [(599, 2), (600, 3), (899, 3), (900, 4)])
+@spread_by_one
+@pytest.mark.parametrize(
+    "spent",
+    [
+        replace(SPENT, resets_at=NOON - timedelta(seconds=5)),
+        replace(SPENT, resets_at=NOON - timedelta(days=400)),
+        replace(SPENT, resets_at=NOON),
+        replace(SPENT, resets_at=NOON + timedelta(seconds=SHORTEST_WAIT - 1)),
+        replace(SPENT, resets_at=None, resets_in=0),
+    ],
+)
+async def test_a_reset_that_is_over_or_near_is_waited_for_a_few_seconds(spent: BudgetExhausted) -> None:
+    clock = Clock()
+    assert (await turn(Model(spent, answered("at last")), 3600, clock))["reply"] == "at last"
+    assert clock.slept == [6]
+    assert SHORTEST_WAIT == 5
+
+
+@spread_by_one
+async def test_each_wait_of_a_turn_is_twice_as_long_at_least_and_few_of_them_fill_an_hour() -> None:
+    clock, model = Clock(), Model(replace(SPENT, resets_at=None, resets_in=1))
+    state = await turn(model, 3600, clock)
+    assert clock.slept == [5 * 2**number + 1 for number in range(9)]
+    assert len(model.conversations) == 10
+    assert isinstance(state["outcome"], BudgetExhausted)
+
+
+@spread_by_one
+async def test_a_later_wait_goes_on_until_the_reset_where_that_is_later() -> None:
+    clock = Clock()
+    near, far = (replace(SPENT, resets_at=None, resets_in=seconds) for seconds in (1, 300))
+    await turn(Model(near, far, near, answered()), 3600, clock)
+    assert clock.slept == [6, 301, 21]
+
+
+@spread_by_one
+@pytest.mark.parametrize(("longest_wait", "asked"), [(600, 2), (601, 3), (901, 3), (902, 4)])
 async def test_waits_are_bounded_in_sum(longest_wait: float, asked: int) -> None:
     clock = Clock()
     model = Model(replace(SPENT, resets_at=None, resets_in=300))
@@ -100,11 +143,12 @@ async def test_waits_are_bounded_in_sum(longest_wait: float, asked: int) -> None
     assert "Sorry — your team's LLM token budget is exhausted." in state["reply"]
 
 
+@spread_by_one
 async def test_every_wait_says_its_own_moment() -> None:
     clock, ears = Clock(), Ears()
     await turn(Model(SPENT, replace(SPENT, resets_at=RESET + timedelta(hours=1)), answered()), 7200, clock, ears)
     notes = [note.text for note in ears.heard if isinstance(note, Note)]
-    assert [text.split(" at ")[1][:9] for text in notes] == ["15:00 UTC", "16:00 UTC"]
+    assert [text.split(" at ")[1][:9] for text in notes] == ["15:01 UTC", "16:01 UTC"]
 
 
 async def test_the_wait_of_one_turn_is_not_counted_against_the_next() -> None:
@@ -114,6 +158,19 @@ async def test_the_wait_of_one_turn_is_not_counted_against_the_next() -> None:
     for text in ("q1", "q2"):
         await graph.ainvoke({"messages": [HumanMessage(text)]}, config, durability="exit")
     assert len(model.conversations) == 4
+
+
+async def test_a_run_knows_while_its_turn_waits() -> None:
+    run = Run()
+    seen: list[bool] = []
+
+    async def sleep(_: float) -> None:
+        seen.append(run.waiting)
+
+    graph = build_graph(kit(Model(SPENT, answered()), longest_wait=3600), now=Clock(), sleep=sleep)
+    await within(run, graph.ainvoke({"messages": [HumanMessage("q1")]}, {"configurable": {"thread_id": "c"}}))
+    assert seen == [True]
+    assert not run.waiting
 
 
 async def test_a_spent_allowance_is_not_waited_for() -> None:

@@ -102,8 +102,16 @@ async def test_the_llm_is_asked_by_the_last_answers_meter_where_there_is_a_ladde
         assert run.savings == []
 
 
-async def test_a_refusal_leaves_the_last_meter_as_it_was() -> None:
-    last = LastMeter()
+async def test_the_meter_of_a_refusal_is_read() -> None:
+    last, run = LastMeter(), Run()
     async with llm_through(Gateway(answer(429, None, {**LOW, "x-ratelimit-remaining": "0"})), last_meter=last) as llm:
-        await llm([HumanMessage("hi")])
-    assert last.meter is None
+        await within(run, llm([HumanMessage("hi")]))
+    assert last.meter == run.meter == Meter(10_000, 0, 60)
+
+
+async def test_a_refusal_without_a_meter_leaves_the_last_one_as_it_was() -> None:
+    last = LastMeter()
+    async with llm_through(Gateway(answer(200, completion(), LOW), answer(402)), last_meter=last) as llm:
+        for _ in range(2):
+            await llm([HumanMessage("hi")])
+    assert last.meter == Meter(10_000, 900, 60)

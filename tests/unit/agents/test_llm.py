@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.tools import tool
 
 from agents.kit import Tool
 from agents.outcomes import (
@@ -46,10 +47,10 @@ async def ask(gateway: Gateway, naps: Naps | None = None, run: Run | None = None
 
 async def test_the_request_is_openais_with_the_teams_token() -> None:
     gateway = Gateway(answer(200, completion()))
-    tool: Tool = {"type": "function", "function": {"name": "oracle"}}
+    oracle: Tool = {"type": "function", "function": {"name": "oracle"}}
     asking = AIMessage("", tool_calls=[{"name": "oracle", "args": {"message": "hm"}, "id": "1"}])
     async with llm_through(gateway, llm_model="m") as llm:
-        await llm([SystemMessage("Be brief."), HumanMessage("q"), asking, ToolMessage("a", tool_call_id="1")], [tool])
+        await llm([SystemMessage("Be brief."), HumanMessage("q"), asking, ToolMessage("a", tool_call_id="1")], [oracle])
     (request,) = gateway.requests
     assert (request.method, str(request.url)) == ("POST", "http://127.0.0.1:8090/v1/chat/completions")
     assert request.headers["authorization"] == f"Bearer {token(team='dba')}"
@@ -58,7 +59,23 @@ async def test_the_request_is_openais_with_the_teams_token() -> None:
     assert calls["tool_calls"][0]["function"] == {"name": "oracle", "arguments": '{"message": "hm"}'}
     assert said == {"role": "tool", "tool_call_id": "1", "content": "a"}
     rest = {name: value for name, value in gateway.asked().items() if name != "messages"}
-    assert rest == {"model": "m", "stream": True, "stream_options": {"include_usage": True}, "tools": [tool]}
+    assert rest == {"model": "m", "stream": True, "stream_options": {"include_usage": True}, "tools": [oracle]}
+
+
+async def test_a_tool_may_be_whatever_langchain_makes_one_of() -> None:
+    def web(query: str) -> str:
+        """Looks it up."""
+        return query
+
+    gateway = Gateway(answer(200, completion()))
+    async with llm_through(gateway) as llm:
+        await llm([HumanMessage("q")], [web, tool(web), {"type": "function", "function": {"name": "oracle"}}])
+    *functions, oracle = gateway.asked()["tools"]
+    assert oracle == {"type": "function", "function": {"name": "oracle"}}
+    for function in functions:
+        assert (function["type"], function["function"]["name"]) == ("function", "web")
+        assert function["function"]["description"] == "Looks it up."
+        assert function["function"]["parameters"]["required"] == ["query"]
 
 
 async def test_a_request_for_one_document_says_nothing_of_streams_or_of_tools_that_are_not_there() -> None:
@@ -83,6 +100,7 @@ async def test_a_request_for_one_document_says_nothing_of_streams_or_of_tools_th
         (httpx.Response(401, text="Jwt is expired"), IdentityRefused),
         (httpx.Response(403, text="RBAC: access denied"), IdentityRefused),
         (answer(429, {"error": {"code": "no_budget", "message": "none"}}), RequestRefused),
+        (answer(403, {"error": {"code": "no_budget", "message": "none"}}), RequestRefused),
         (answer(429, {"error": {"code": "model_unpriced", "message": "none"}}), RequestRefused),
         (answer(400, {"error": {"message": "bad"}}), RequestRefused),
         (answer(404), RequestRefused),

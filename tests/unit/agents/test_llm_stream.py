@@ -200,6 +200,33 @@ async def test_an_event_that_is_no_json_object_is_of_no_use(event: bytes) -> Non
     assert len(gateway.requests) == 1
 
 
+ORACLE = {"index": 0, "id": "1", "function": {"name": "oracle", "arguments": "{}"}}
+
+
+@pytest.mark.parametrize(
+    ("said", "outcome"),
+    [
+        (chunk("An essay."), Answered("An essay.", None, Meter())),
+        (chunk(tool_calls=[ORACLE]), ToolsCalled("", (ToolCall("1", "oracle", "{}"),), None, Meter())),
+    ],
+)
+async def test_a_stream_that_says_that_it_is_done_is_whole_though_not_why_the_llm_stopped(
+    said: dict[str, Any], outcome: Outcome
+) -> None:
+    gateway = Gateway(streamed(said, DONE))
+    assert await ask(gateway, Ears(has_read=True)) == outcome
+    assert len(gateway.requests) == 1
+
+
+async def test_a_budget_spent_in_the_middle_of_a_stream_has_the_streams_status_and_meter() -> None:
+    headers = {"x-ratelimit-limit": "5000", "x-ratelimit-remaining": "0", "x-ratelimit-reset": "60"}
+    run = Run("dba-agent")
+    outcome = await ask(Gateway(streamed(chunk("An "), SPENT_BODY, headers=headers)), run=run)
+    assert isinstance(outcome, BudgetExhausted)
+    assert (outcome.status, outcome.budget, outcome.meter) == (200, BUDGET, Meter(5000, 0, 60))
+    assert run.meter == outcome.meter
+
+
 async def test_a_stream_that_ends_without_words_is_of_no_use() -> None:
     gateway = Gateway(streamed(STOP, DONE))
     assert await ask(gateway) == RequestRefused(200, "")

@@ -1,6 +1,6 @@
 import pytest
 
-from agents.meter import LastMeter, is_almost_spent
+from agents.meter import UNTIL_DOUBTED, LastMeter, is_almost_spent
 from agents.outcomes import Meter
 
 
@@ -33,11 +33,21 @@ def test_a_later_answer_takes_its_place() -> None:
     assert last.meter == Meter(5000, 3000, 60)
 
 
-@pytest.mark.parametrize("reset", [None, 0])
-def test_a_meter_without_a_window_is_not_kept(reset: int | None) -> None:
+def test_a_meter_whose_window_is_over_is_not_kept() -> None:
     last = LastMeter(Clock())
-    last.read(Meter(5000, 4000, reset))
+    last.read(Meter(5000, 4000, 0))
     assert last.meter is None
+
+
+def test_a_meter_that_does_not_say_when_it_resets_is_believed_for_a_minute() -> None:
+    clock = Clock()
+    last = LastMeter(clock)
+    last.read(Meter(5000, 4000, None))
+    clock.now += UNTIL_DOUBTED - 1
+    assert last.meter == Meter(5000, 4000, None)
+    clock.now += 1
+    assert last.meter is None
+    assert UNTIL_DOUBTED == 60
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from google.protobuf.json_format import MessageToDict
 
 from agents.messages import usage_metadata
 from agents.progress import Delta, Note, Said, ToolAnswered, ToolCalled
-from agents.publisher import Publisher
+from agents.publisher import LONGEST_REPEATED, Publisher
 from agents.tasks import PARTIAL
 from tests.unit.agents.doubles import USAGE
 from tests.unit.agents.serving_agent import Heard
@@ -117,6 +117,17 @@ async def test_a_reply_that_the_llm_did_not_say_is_told_once_before_the_end(
     assert [text for text, _, _ in queue.told] == told
 
 
+@pytest.mark.parametrize("reply", [None, "x" * LONGEST_REPEATED + "yz"])
+async def test_of_a_long_answer_the_artifact_has_all_and_a_message_the_beginning(reply: str | None) -> None:
+    queue = Queue()
+    telling = publisher(queue)
+    if reply is None:
+        telling.tell(Said("x" * LONGEST_REPEATED + "yz", USAGE))
+    await telling.finish(reply)
+    ((text, _, _),) = queue.told
+    assert text == "x" * LONGEST_REPEATED + " … (the whole answer is in the artifact)"
+
+
 async def test_nothing_is_told_before_the_interval_is_over() -> None:
     queue = Queue()
     telling = publisher(queue)
@@ -156,6 +167,36 @@ async def test_an_event_that_cannot_be_published_stops_nothing() -> None:
     telling.tell(Delta("lost"))
     await until(lambda: telling._timer is None, "the attempt to publish")
     assert queue.events == []
+
+
+@pytest.mark.parametrize("told_before", [True, False])
+async def test_nothing_is_told_by_itself_once_it_is_closed(told_before: bool) -> None:
+    queue = Queue()
+    telling = publisher(queue, 0)
+    if told_before:
+        telling.tell(Note("too late"))
+    telling.close()
+    if not told_before:
+        telling.tell(Note("too late"))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert queue.events == []
+
+
+async def test_what_is_told_while_the_last_words_go_out_waits_for_the_end() -> None:
+    class Slow(Queue):
+        async def enqueue_event(self, event: Any) -> None:
+            telling.close()
+            telling.tell(Note("too late"))
+            await super().enqueue_event(event)
+
+    queue = Slow()
+    telling = publisher(queue, 0)
+    telling.tell(Note("in time"))
+    await until(lambda: len(queue.events) == 1, "the first note")
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert [text for text, _, _ in queue.told] == ["in time"]
 
 
 async def test_nothing_is_told_after_the_end() -> None:

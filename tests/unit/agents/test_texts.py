@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from agents.outcomes import BudgetExhausted, IdentityRefused, Meter, Outcome, RequestRefused, Throttled, UpstreamFailed
-from agents.texts import KEPT, KEPT_OF_AN_ALLOWANCE, reply_to, resets_at, waiting_for
+from agents.texts import KEPT, KEPT_OF_AN_ALLOWANCE, TOO_MANY_STEPS, reply_to, resets_at, waiting_until
 from tests.unit.agents.doubles import NOON, SPENT, answered, tools_called
 
 SEED = "Sorry — your team's LLM token budget is exhausted. Please try again later. (HTTP 429 from the gateway; team='dba'.)"
@@ -18,7 +18,10 @@ def reset_sentence(at: datetime | None, seconds: int | None = None, now: datetim
 
 def test_an_answer_is_what_the_model_said() -> None:
     assert reply_to(answered("Use an index."), "dba") == "Use an index."
-    assert reply_to(tools_called("oracle", text="Let me ask."), "dba") == "Let me ask."
+
+
+def test_calls_of_tools_without_an_end_are_no_answer_whatever_is_said_besides() -> None:
+    assert reply_to(tools_called("oracle", text="Let me ask."), "dba") == TOO_MANY_STEPS
 
 
 def test_the_users_sentence_word_for_word() -> None:
@@ -106,11 +109,9 @@ def test_a_spent_allowance_names_its_figure_and_what_is_kept() -> None:
     assert "with an allowance of its own" in KEPT_OF_AN_ALLOWANCE
 
 
-@pytest.mark.parametrize(("status", "what"), [(429, "The budget is spent."), (None, "The allowance is spent.")])
-def test_a_task_that_waits_says_until_when(status: int | None, what: str) -> None:
-    spent = BudgetExhausted(status, None, None, None, Meter())
-    text = waiting_for(spent, NOON + timedelta(minutes=20), NOON)
-    assert text == f"{what} This task waits and goes on by itself at 15:00 UTC, in 20 minutes."
+def test_a_task_that_waits_says_until_when() -> None:
+    text = waiting_until(NOON + timedelta(minutes=20), NOON)
+    assert text == "The budget is spent. This task waits and goes on by itself at 15:00 UTC, in 20 minutes."
 
 
 @pytest.mark.parametrize(

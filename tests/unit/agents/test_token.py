@@ -1,5 +1,6 @@
 """Whose token goes to the gateway, and when another one takes its place."""
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from langchain_core.messages import HumanMessage
 
 from agents.outcomes import Answered, IdentityRefused, Outcome
 from agents.token import LARGEST, Token, read_token
-from tests.unit.agents.doubles import Gateway, answer, completion, llm_through, token
+from tests.unit.agents.doubles import Gateway, Reply, answer, completion, llm_through, streamed, token
 
 pytestmark = pytest.mark.anyio
 
@@ -25,8 +26,10 @@ def file(tmp_path: Path) -> Path:
 
 
 def renew(file: Path, content: str) -> None:
-    file.write_text(content)
-    os.utime(file, ns=(1, 1))
+    """As a file is renewed in one step: another one takes its place."""
+    new = file.with_name("new")
+    new.write_text(content)
+    new.replace(file)
 
 
 def bearers(gateway: Gateway) -> list[str]:
@@ -67,8 +70,8 @@ def test_a_mounted_secret_is_renewed_by_moving_a_link(tmp_path: Path) -> None:
     assert held.current() == NEW
 
 
-@pytest.mark.parametrize("content", ["", "rubbish", token(sub="dba"), "x" * LARGEST * 2, "ä.ö.ü"])
-def test_a_new_content_that_is_no_token_keeps_the_old_one_and_is_told_once(
+@pytest.mark.parametrize("content", ["", "rubbish", token(sub="dba"), token(team="web"), "x" * LARGEST * 2, "ä.ö.ü"])
+def test_a_new_content_that_is_no_token_of_the_teams_keeps_the_old_one_and_is_told_once(
     file: Path, content: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     held = Token(OLD, file)
@@ -83,15 +86,16 @@ def test_a_file_that_went_away_keeps_the_token_and_one_that_comes_back_is_read(f
     held = Token(OLD, file)
     file.unlink()
     assert held.current() == OLD
-    assert not held.renew()
+    held.renew()
+    assert held.current() == OLD
     file.write_text(NEW)
     assert held.current() == NEW
 
 
 def test_a_variable_is_never_renewed() -> None:
     held = Token(OLD)
+    held.renew()
     assert held.current() == OLD
-    assert not held.renew()
 
 
 @pytest.mark.parametrize("content", ["rubbish", "a.b.c", token(team="")])
@@ -109,16 +113,15 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 class Renewing(Gateway):
-    """A gateway that refuses the old token; the file is renewed while the request is under way, its stamp unchanged."""
+    """The file is renewed while the first request is under way."""
 
-    def __init__(self, file: Path, *answers: httpx.Response) -> None:
+    def __init__(self, file: Path, *answers: Reply) -> None:
         super().__init__(*answers)
         self._file = file
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        before = self._file.stat()
-        self._file.write_text(NEW)
-        os.utime(self._file, ns=(before.st_atime_ns, before.st_mtime_ns))
+        if not self.requests:
+            renew(self._file, NEW)
         return super().__call__(request)
 
 
@@ -140,15 +143,75 @@ async def test_a_401_with_a_file_that_did_not_change_is_asked_exactly_once(file:
     assert len(gateway.requests) == 1
 
 
+async def test_a_401_for_a_file_that_was_renewed_without_a_trace_is_asked_exactly_twice(file: Path) -> None:
+    """In place, within the clock of the file system: only reading it tells."""
+
+    class WithoutATrace(Gateway):
+        def __call__(self, request: httpx.Request) -> httpx.Response:
+            before = file.stat()
+            file.write_text(NEW)
+            os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+            return super().__call__(request)
+
+    gateway = WithoutATrace(EXPIRED, answer(200, completion()))
+    assert isinstance(await ask(gateway, file), Answered)
+    assert bearers(gateway) == [OLD, NEW]
+
+
+async def test_two_calls_that_are_refused_at_once_are_each_asked_again(file: Path) -> None:
+    """Whoever reads the new file first leaves the other one a file that has not changed since."""
+    asked: list[str] = []
+    both = asyncio.Event()
+
+    async def gateway(request: httpx.Request) -> httpx.Response:
+        asked.append(request.headers["authorization"].removeprefix("Bearer "))
+        if asked[-1] == NEW:
+            return answer(200, completion())
+        if len(asked) == 2:
+            renew(file, NEW)
+            both.set()
+        await both.wait()
+        return httpx.Response(401, text="Jwt is expired")
+
+    async with llm_through(gateway, llm_jwt_file=file) as llm:
+        outcomes = await asyncio.gather(*(llm([HumanMessage("hi")]) for _ in range(2)))
+    assert [type(outcome) for outcome in outcomes] == [Answered, Answered]
+    assert asked == [OLD, OLD, NEW, NEW]
+
+
+async def test_a_token_that_another_team_renewed_is_not_sent(file: Path) -> None:
+    class Another(Gateway):
+        def __call__(self, request: httpx.Request) -> httpx.Response:
+            renew(file, token(team="web"))
+            return super().__call__(request)
+
+    gateway = Another(EXPIRED)
+    assert isinstance(await ask(gateway, file), IdentityRefused)
+    assert bearers(gateway) == [OLD]
+
+
 async def test_a_403_is_not_asked_again_whatever_the_file_says(file: Path) -> None:
     gateway = Renewing(file, httpx.Response(403, text="RBAC: access denied"))
     assert isinstance(await ask(gateway, file), IdentityRefused)
     assert len(gateway.requests) == 1
 
 
-async def test_a_token_that_an_error_echoes_is_not_quoted(file: Path) -> None:
-    outcome = await ask(Gateway(httpx.Response(401, text=f"Bearer {OLD} is not known")), file)
-    assert outcome == IdentityRefused(401, "Bearer [LLM_JWT] is not known")
+ECHO = f"Bearer {OLD} is not known"
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [
+        httpx.Response(403, text=ECHO),
+        answer(200, {"error": {"code": 403, "message": ECHO}}),
+        streamed({"error": {"code": 403, "message": ECHO}}),
+    ],
+)
+@pytest.mark.parametrize("renewed", [False, True])
+async def test_the_token_that_was_sent_is_not_quoted_where_an_error_echoes_it(file: Path, echo: Reply, renewed: bool) -> None:
+    outcome = await ask(Renewing(file, echo) if renewed else Gateway(echo), file)
+    assert OLD not in str(outcome)
+    assert "Bearer [LLM_JWT] is not known" in str(outcome)
 
 
 @pytest.mark.parametrize("answered", [httpx.Response(500, text=OLD), httpx.Response(401, text=OLD), answer(200, completion())])

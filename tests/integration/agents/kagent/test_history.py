@@ -120,7 +120,8 @@ async def test_a_controller_that_is_not_well_is_told_once_it_is(
 @pytest.fixture
 async def mortal(gateway: Gateway, kagent: Kagent, tmp_path: Path) -> AsyncIterator[Agent]:
     """An agent for one test, in which it may die."""
-    async with agent_beside(tmp_path, LLM_URL=gateway.url, KAGENT_URL=kagent.url, **UNDER_KAGENT) as agent:
+    brief = {"SHUTDOWN_GRACE": "2"}
+    async with agent_beside(tmp_path, LLM_URL=gateway.url, KAGENT_URL=kagent.url, **UNDER_KAGENT | brief) as agent:
         yield agent
 
 

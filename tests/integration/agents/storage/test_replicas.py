@@ -123,7 +123,10 @@ async def test_an_end_that_could_not_be_kept_gives_way_to_the_others(
         with pytest.raises(StorageError):
             await worker.go(COMPLETED)
     await _cancel(two, worker.id)
+    told: list[int] = []
+    one.on_saved(lambda task, _: told.append(task.status.state))
     assert await one.sweep() == []
+    assert TaskState.TASK_STATE_COMPLETED not in told
     found = await stored(one, worker.id)
     assert found is not None and found.status.state == TaskState.TASK_STATE_CANCELED
 
@@ -290,7 +293,10 @@ async def test_postgres_may_stop_and_start_again(caplog: pytest.LogCaptureFixtur
                     return False
 
             await until(works_again, "the storage's recovery", within=30)
+            told: list[str] = []
+            storage.on_saved(lambda task, _: told.append(task.id))
             assert await storage.sweep() == []
+            assert told == [done.id]
             kept = await stored(storage, done.id)
             assert kept is not None and kept.status.state == COMPLETED
     assert "a-secret" not in caplog.text + str(raised.value)

@@ -140,10 +140,13 @@ async def test_an_end_that_could_not_be_kept_is_kept_by_the_next_sweep_that_can(
             await worker.go(COMPLETED, said("x" * 100_000))
         with pytest.raises(StorageError, match="full"):
             await storage.sweep()
+        told: list[int] = []
+        storage.on_saved(lambda task, _: told.append(task.status.state))
         await database.run(lambda connection: connection.execute("PRAGMA max_page_count = 1000000").fetchone())
         assert await storage.sweep() == []
         kept = await stored(storage, worker.id)
         assert kept is not None and kept.status.state == COMPLETED
+        assert told == [COMPLETED]
         # Once: what is forgotten since does not come back.
         await storage.tasks.delete(worker.id, of("alice"))
         await storage.sweep()

@@ -83,7 +83,7 @@ async def test_a_session_that_is_there_is_left_alone_and_asked_for_once(
     kagent.sessions.add("c1")
     async with connected(url, tmp_path) as controller:
         for task_id in ("t1", "t2"):
-            controller.push(a_task(task_id=task_id), "alice")
+            controller.push(a_task(task_id=task_id, context_id="c1"), "alice")
             await until(lambda task_id=task_id: task_id in kagent.tasks, "the push")  # type: ignore[misc]
     assert kagent.calls() == ["GET /api/sessions/c1", "POST /api/tasks", "POST /api/tasks"]
 

@@ -9,7 +9,7 @@ from a2a.utils.errors import TaskNotFoundError
 from google.protobuf.struct_pb2 import Struct
 
 from agents.extension import URI
-from agents.peers.answers import LONGEST_TEXT, kagent_usage, read_usage, text_of_error, text_of_task
+from agents.peers.answers import LONGEST_TEXT, is_spent, kagent_usage, read_usage, text_of_error, text_of_task
 from agents.usage import Usage, UsageTree
 from tests.unit.agents.doubles import BUDGET
 
@@ -80,6 +80,14 @@ def test_a_budget_that_is_none_is_told_without_what_is_not_known(reset: object) 
     budget = {"id": 7, "unit": ["x"], "used": "many", "limit": -1, "reset_at": reset}
     text = text_of_task("support", ended("FAILED", new_data_part({"budget": budget})))
     assert text == "support could not answer: its team's budget is spent (0 of 0 tokens); it did not say when it resets."
+
+
+def test_a_task_that_failed_for_its_budget_would_fail_again() -> None:
+    budget = new_data_part({"budget": BUDGET})
+    assert is_spent(ended("FAILED", new_text_part("Sorry."), budget))
+    assert not is_spent(ended("FAILED", new_text_part("Sorry.")))
+    assert not is_spent(ended("FAILED", new_data_part({"budget": "spent"})))
+    assert not is_spent(ended("COMPLETED", budget))
 
 
 def raised(error: Exception, cause: Exception) -> Exception:
