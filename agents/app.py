@@ -16,26 +16,26 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from agents.admission import Admission
-from agents.balance import Balance
-from agents.body_limit import BodyLimit
-from agents.callers import Callers, NamedUser
-from agents.card import build_card
+from agents.budget.balance import Balance
 from agents.config import Settings
-from agents.connection import Connection
 from agents.conversations import Conversations
-from agents.endpoints import a2a_routes
-from agents.executor import LAST_WORDS, Executor
 from agents.graph import build_graph
-from agents.handler import DiscreetHandler
 from agents.kagent.controller import connect
 from agents.kagent.headers import caller_of
 from agents.kagent.pushes import pusher
 from agents.kit import GraphBuilder, Kit
-from agents.ladder import Ladder
-from agents.llm import GatewayLLM
-from agents.meter import LastMeter
+from agents.llm.call import GatewayLLM
+from agents.llm.connection import Connection
+from agents.llm.ladder import Ladder
+from agents.llm.meter import LastMeter
 from agents.peers.calls import CallablePeers
+from agents.server.admission import Admission
+from agents.server.body_limit import BodyLimit
+from agents.server.callers import Callers, NamedUser
+from agents.server.card import build_card
+from agents.server.endpoints import a2a_routes
+from agents.server.executor import LAST_WORDS, Executor
+from agents.server.handler import DiscreetHandler
 from agents.storage.store import Saved, Storage
 from agents.turn import check_graph
 

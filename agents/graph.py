@@ -11,7 +11,7 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemM
 from langgraph.channels import UntrackedValue
 from langgraph.graph import END, START, StateGraph, add_messages
 
-from agents.budget_question import asks_for_budget
+from agents.budget.question import asks_for_budget
 from agents.conversation import complete, said, without_last_question
 from agents.kit import Graph, Kit
 from agents.outcomes import Answered, BudgetExhausted, Outcome, RequestRefused, ToolsCalled

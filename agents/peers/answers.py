@@ -12,8 +12,8 @@ from a2a.utils.errors import A2AError
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
 
-from agents.classify import read_moment
 from agents.extension import URI
+from agents.llm.classify import read_moment
 from agents.moments import clock
 from agents.usage import NOTHING, Usage, UsageTree, tokens
 

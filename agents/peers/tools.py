@@ -1,8 +1,8 @@
 """A peer as a function that the LLM may call."""
 
 import json
+from typing import Any
 
-from agents.kit import Tool
 from agents.peers.directory import Peer
 
 LONGEST_DESCRIPTION = 1024
@@ -11,7 +11,7 @@ LONGEST_DESCRIPTION = 1024
 EXPECTED = '{"message": "..."}'
 
 
-def tool_of(peer: Peer, description: str) -> Tool:
+def tool_of(peer: Peer, description: str) -> dict[str, Any]:
     """`description` is the card's; empty where the card is away."""
     said = " ".join("".join(each if each.isprintable() else " " for each in description).split())
     text = f"Asks the agent {peer.name}, which answers in words. {said}".strip()

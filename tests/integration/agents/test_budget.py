@@ -8,7 +8,7 @@ import jwt
 import pytest
 
 from agents.extension import URI
-from agents.ladder import ASK_FOR_BREVITY
+from agents.llm.ladder import ASK_FOR_BREVITY
 from tests.integration.agents import wire
 from tests.integration.agents.conftest import SECRET, TOKEN, Agent, agent_beside
 from tests.integration.agents.gateway import Gateway, Held, said, spent

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from agents.body_limit import MOST_BYTES
+from agents.server.body_limit import MOST_BYTES
 from tests.integration.agents.conftest import Agent, agent_beside, running_agent
 from tests.integration.agents.gateway import Gateway
 from tests.waiting import until

@@ -14,10 +14,10 @@ from a2a.server.tasks import InMemoryTaskStore, TaskUpdater
 from a2a.types import Task, TaskState, TaskStatus
 from starlette.applications import Starlette
 
-from agents.callers import Callers
-from agents.card import build_card
-from agents.endpoints import a2a_routes
-from agents.handler import DiscreetHandler
+from agents.server.callers import Callers
+from agents.server.card import build_card
+from agents.server.endpoints import a2a_routes
+from agents.server.handler import DiscreetHandler
 from tests.unit.agents.doubles import settings
 
 V1 = {"a2a-version": "1.0"}

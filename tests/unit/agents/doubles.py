@@ -15,11 +15,11 @@ from langgraph.checkpoint.memory import InMemorySaver
 from pydantic import SecretStr
 
 from agents.config import Settings
-from agents.connection import Connection
 from agents.kit import CallLLM, Kit, Tool
-from agents.ladder import Ladder
-from agents.llm import GatewayLLM
-from agents.meter import LastMeter
+from agents.llm.call import GatewayLLM
+from agents.llm.connection import Connection
+from agents.llm.ladder import Ladder
+from agents.llm.meter import LastMeter
 from agents.outcomes import Answered, BudgetExhausted, Meter, Outcome, ToolCall, ToolsCalled
 from agents.progress import Progress
 from agents.run import Run, enter_run

@@ -20,13 +20,13 @@ from a2a.types import (
 )
 from google.protobuf.json_format import MessageToDict
 
-from agents.admission import Admission
-from agents.card import build_card
 from agents.conversations import Conversations
-from agents.executor import Executor
 from agents.extension import URI
 from agents.graph import build_graph
 from agents.kit import CallLLM, GraphBuilder
+from agents.server.admission import Admission
+from agents.server.card import build_card
+from agents.server.executor import Executor
 from agents.storage.store import Storage
 from tests.unit.agents.doubles import Hanging, kit, settings
 

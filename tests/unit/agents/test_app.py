@@ -11,13 +11,13 @@ from a2a.server.tasks.task_manager import TaskManager
 from a2a.types import Task, TaskState, TaskStatus
 
 from agents import app as app_module
-from agents import executor as executor_module
 from agents.app import create_agent
-from agents.callers import NamedUser
 from agents.extension import URI
 from agents.graph import build_graph
-from agents.handler import DiscreetHandler
 from agents.kit import GraphBuilder
+from agents.server import executor as executor_module
+from agents.server.callers import NamedUser
+from agents.server.handler import DiscreetHandler
 from agents.storage.store import Storage
 from tests.unit.agents.doubles import (
     BUDGET,

@@ -12,9 +12,9 @@ from langgraph.graph import END, START, StateGraph
 from agents.config import Settings
 from agents.extension import URI
 from agents.graph import AgentState
-from agents.messages import report
 from agents.outcomes import Meter, ToolCall, ToolsCalled
 from agents.run import Run
+from agents.server.messages import report
 from agents.usage import Usage, UsageTree
 from tests.unit.agents.doubles import Model, answered, kit
 
