@@ -104,7 +104,7 @@ class GatewayLLM:
             self._last.read(outcome.meter)
         if isinstance(outcome, Answered | ToolsCalled):
             call.run.partial = ""
-            call.run.count(outcome.usage, len(str(call.request["messages"])) + len(outcome.text))
+            call.run.count(outcome.usage, call.characters + len(outcome.text) if outcome.usage is None else 0)
             call.run.tell(Said(outcome.text, outcome.usage))
 
     async def _ask(self, call: "_Call") -> Outcome:
@@ -179,6 +179,10 @@ class _Call:
     request: dict[str, Any]
     run: Run
     credential: str = ""
+
+    @property
+    def characters(self) -> int:
+        return len(str(self.request["messages"]))
 
     def without_credential(self, body: bytes) -> bytes:
         """An error may echo what was sent, and errors are quoted to the user."""

@@ -64,8 +64,9 @@ class Executor(AgentExecutor):
             execution.add_done_callback(self._executions.discard)
         self._not_told.add(updater.task_id)
         publisher = Publisher(updater)
-        run = Run(self._name, updater.context_id, updater.task_id, _lineage(context), publisher)
+        run = Run(self._name, updater.context_id, updater.task_id, listener=publisher)
         try:
+            run.lineage = _lineage(context)
             await event_queue.enqueue_event(_submitted(context))
             await self._answer(run, context.get_user_input(), publisher, updater)
         except Exception as error:
