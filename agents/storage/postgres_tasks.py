@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from contextlib import suppress
 
-from a2a.auth.user import User
 from a2a.server.cluster.database_task_store import VersionedDatabaseTaskStore
 from a2a.server.cluster.task_store import ConcurrentTaskModificationError, StoredTask
 from a2a.server.cluster.version import TaskVersion
@@ -14,6 +13,7 @@ from a2a.types import ListTasksRequest, ListTasksResponse, Task, TaskStatusUpdat
 from a2a.utils.errors import InvalidParamsError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from agents.server.callers import NamedUser
 from agents.storage.documents import Deltas, document_of, interrupted
 from agents.storage.postgres_connections import Pool, failures_told
 from agents.storage.postgres_forget import ENDED_STATES
@@ -119,7 +119,7 @@ class PostgresTasks(VersionedDatabaseTaskStore):
 
     async def _fail(self, task_id: str, owner: str) -> Task | None:
         """None where somebody else came first."""
-        context = ServerCallContext(user=_Owner(owner))
+        context = ServerCallContext(user=NamedUser(owner))
         stored = await self.get(task_id, context)
         if stored is None or has_ended(stored.task):
             return None
@@ -150,16 +150,3 @@ def _without_delta(event: Event | None) -> Event | None:
     told.CopyFrom(event)
     told.status.ClearField("message")
     return told
-
-
-class _Owner(User):
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    @property
-    def is_authenticated(self) -> bool:
-        return True
-
-    @property
-    def user_name(self) -> str:
-        return self._name
