@@ -40,12 +40,13 @@ check: $(VENV)/dev.installed
 # Ratios against a floor in the same run; on a machine that does nothing else. Needs wrk.
 bench: $(VENV)/dev.installed
 	$(PYTHON) -m benchmarks
+	$(PYTHON) -m benchmarks.mock_llm
 	$(PYTHON) -m benchmarks.agents
 
 # Versions and hashes, no addresses: the lock serves whichever index a machine uses.
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		--extra local --extra postgres --extra dev pyproject.toml -o locks/dev.txt
+		--extra local --extra postgres --extra kubernetes --extra dev pyproject.toml -o locks/dev.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--extra local --constraint locks/dev.txt pyproject.toml -o locks/local.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \

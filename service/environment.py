@@ -3,11 +3,11 @@
 import argparse
 import os
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
@@ -32,6 +32,14 @@ def _can_be_run(program: Path) -> Path:
 ProgramFile = Annotated[Path, AfterValidator(_can_be_run)]
 
 
+class SharedSettings(BaseSettings):
+    """What every program reads, whichever it is."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True)
+
+    log_format: Literal["text", "json"] = Field("text", description="It is how a program writes its log: text or json.")
+
+
 def read_environment(settings: type[SettingsT]) -> SettingsT:
     """The settings of this process. Raises SystemExit with one sentence for each variable that is missing or wrong.
 
@@ -46,9 +54,11 @@ def read_environment(settings: type[SettingsT]) -> SettingsT:
 
 def parser_for(settings: type[BaseSettings], prog: str, description: str) -> argparse.ArgumentParser:
     """A command-line parser whose help ends with the environment: each variable, its default and what it is for."""
-    lines = []
-    for name, field in settings.model_fields.items():
-        lines.append(f"  {_variable(settings, name)} ({_default(field)}): {field.description}")
+    lines = [
+        f"  {_variable(each, name)} ({_default(field)}): {field.description}"
+        for each in (settings, SharedSettings)
+        for name, field in each.model_fields.items()
+    ]
     return argparse.ArgumentParser(
         prog=prog,
         description=description,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import uvicorn
+import uvloop
 
 log = logging.getLogger("service")
 
@@ -34,6 +35,12 @@ def server(app: Any) -> uvicorn.Server:
 
 def serve(app: Any, host: str, port: int, variable: str) -> None:
     server(app).run(sockets=[listen(host, port, variable)])
+
+
+def serve_until_signal(app: Any, listening: socket.socket, on_stop: Callable[[], object]) -> None:
+    """One application, as `serve_together` serves it."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve_together((app, listening), on_stop=on_stop))
 
 
 class _Server(uvicorn.Server):
@@ -64,7 +71,14 @@ async def serve_together(*apps: tuple[Any, socket.socket], on_stop: Callable[[],
 
 def _config(app: Any) -> uvicorn.Config:
     return uvicorn.Config(
-        app, loop="uvloop", http="httptools", log_config=None, access_log=False, timeout_graceful_shutdown=GRACE
+        app,
+        loop="uvloop",
+        http="httptools",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=GRACE,
+        # By default uvicorn takes a local caller's word for where it calls from.
+        proxy_headers=False,
     )
 
 

@@ -4,7 +4,7 @@ import pytest
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from service.environment import parser_for, read_environment
+from service.environment import SharedSettings, parser_for, read_environment
 
 
 class Settings(BaseSettings):
@@ -43,3 +43,22 @@ def test_help_names_every_variable_with_its_default() -> None:
     assert "TEA_CUPS (default: 2): How many cups." in text
     assert "TEA_SECRET (optional): A secret." in text
     assert "MILK (default: False): Whether there is milk." in text
+
+
+def test_help_names_what_every_program_reads() -> None:
+    text = parser_for(Settings, "tea", "Makes tea.").format_help()
+    assert "LOG_FORMAT (default: text): It is how a program writes its log: text or json." in text
+    assert text.index("LOG_FORMAT") > text.index("MILK")
+
+
+@pytest.mark.parametrize(("value", "read"), [("text", "text"), ("json", "json"), ("", "text")])
+def test_what_every_program_reads_is_read(monkeypatch: pytest.MonkeyPatch, value: str, read: str) -> None:
+    monkeypatch.setenv("LOG_FORMAT", value)
+    assert read_environment(SharedSettings).log_format == read
+
+
+@pytest.mark.parametrize("value", ["xml", "JSON "])
+def test_a_wrong_one_of_what_every_program_reads_is_named(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("LOG_FORMAT", value)
+    with pytest.raises(SystemExit, match=r"LOG_FORMAT is wrong: .* It is how a program writes its log: text or json"):
+        read_environment(SharedSettings)
