@@ -1,10 +1,14 @@
 """Files that hold a secret: mode 0600 from their first byte on, and there whole or not at all."""
 
+import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+PRIVATE = 0o600
+PUBLIC = 0o644
 
 
 def private_folder(path: Path) -> Path:
@@ -14,26 +18,8 @@ def private_folder(path: Path) -> Path:
     return path
 
 
-def create_private(path: Path, content: bytes) -> bool:
-    """Create the file, on disk for good. False where it exists already, or another process is first."""
-    with _written_beside(path, content) as written:
-        try:
-            # Unlike a rename, a link never replaces a file that has come to be there in the meantime.
-            os.link(written, path)
-        except FileExistsError:
-            return False
-    _sync_folder(path.parent)
-    return True
-
-
-def replace_private(path: Path, content: bytes) -> None:
-    """Create or replace the file; whoever reads it meanwhile has the old content or the new."""
-    with _written_beside(path, content) as written:
-        written.replace(path)
-
-
-@contextmanager
-def _written_beside(path: Path, content: bytes) -> Iterator[Path]:
+def replace_file(path: Path, content: bytes, mode: int = PRIVATE) -> None:
+    """Create or replace the file, on disk for good; whoever reads it meanwhile has the old content or the new."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     written = Path(name)
     try:
@@ -41,9 +27,19 @@ def _written_beside(path: Path, content: bytes) -> Iterator[Path]:
             file.write(content)
             file.flush()
             os.fsync(descriptor)
-        yield written
+            os.fchmod(descriptor, mode)
+        written.replace(path)
     finally:
         written.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """One process at a time. The lock goes with the process, however that ends."""
+    with path.open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,14 +1,17 @@
-"""Tokens: who gets one, what it claims (RFC 7519), and the files that hold them."""
+"""Tokens: who gets one, and what it claims (RFC 7519)."""
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import jwt
 
-from jwt_issuer.files import private_folder, replace_private
-from jwt_issuer.keys import ALGORITHM, SigningKey
+from jwt_issuer.keychain import Keychain
 from service.teams import Team
+
+OWN_CLAIMS = frozenset({"iss", "sub", "team", "aud", "iat", "exp"})
+"""What the issuer says itself, and nobody else may."""
 
 
 @dataclass(frozen=True)
@@ -25,47 +28,35 @@ def subjects_of(teams: Iterable[Team]) -> tuple[Subject, ...]:
 
 @dataclass(frozen=True)
 class Mint:
-    """Signs tokens for an audience. `ttl` is in seconds."""
+    """Signs tokens for an audience. `ttl` is in seconds, `clock` tells them since 1970."""
 
-    key: SigningKey
+    keychain: Keychain
     issuer: str
     audience: str
     ttl: int
+    clock: Callable[[], float] = time.time
 
-    def token(self, subject: Subject, now: float) -> str:
-        """A compact JWS, with the claims iss, sub, team, aud, iat and exp; `now` is in seconds since 1970."""
-        issued = int(now)
-        claims = {
-            "iss": self.issuer,
-            "sub": subject.name,
-            "team": subject.team,
-            "aud": self.audience,
-            "iat": issued,
-            "exp": issued + self.ttl,
-        }
-        # PyJWT writes `typ: JWT` itself.
-        return jwt.encode(claims, self.key.private, algorithm=ALGORITHM, headers={"kid": self.key.kid})
+    def token(self, subject: Subject, more: Mapping[str, Any] | None = None) -> str:
+        """With the claims iss, sub, team, aud, iat and exp, and `more`. Raises StoreError."""
+        return self.keychain.sign({**(more or {}), **self._claims(subject)}, self.ttl)
 
+    def expiry(self, token: str, subject: Subject) -> int | None:
+        """When a token that this mint could have made expires, in seconds since 1970; None for any other."""
+        unchecked = {"verify_exp": False, "verify_iat": False}
+        try:
+            claims = self.keychain.verify(token, issuer=self.issuer, audience=self.audience, options=unchecked)
+        except jwt.InvalidTokenError:
+            return None
+        issued, expires = claims.pop("iat", None), claims.pop("exp", None)
+        if claims != self._claims(subject) or not isinstance(issued, int) or not isinstance(expires, int):
+            return None
+        # One from the future was made before the clock was set back, and is not valid yet.
+        return expires if expires - issued == self.ttl and issued <= self.clock() else None
 
-@dataclass(frozen=True)
-class TokenFiles:
-    """`<folder>/<sub>.jwt` for every subject, mode 0600 in a folder of mode 0700."""
+    def is_fresh(self, token: str, subject: Subject) -> bool:
+        """Good for the other half of its life."""
+        expires = self.expiry(token, subject)
+        return expires is not None and expires - self.clock() > self.ttl / 2
 
-    folder: Path
-    mint: Mint
-    subjects: tuple[Subject, ...]
-
-    def write(self, now: float) -> None:
-        """Mint afresh for all subjects, and remove the files of those no longer listed. Raises OSError."""
-        folder = private_folder(self.folder)
-        for subject in self.subjects:
-            write_token(folder / f"{subject.name}.jwt", self.mint.token(subject, now))
-        listed = {f"{subject.name}.jwt" for subject in self.subjects}
-        for path in folder.glob("*.jwt"):
-            if path.name not in listed:
-                path.unlink(missing_ok=True)
-
-
-def write_token(path: Path, token: str) -> None:
-    """The token and nothing else, not even a line end: clients put the whole file behind `Bearer `."""
-    replace_private(path, token.encode())
+    def _claims(self, subject: Subject) -> dict[str, str]:
+        return {"iss": self.issuer, "sub": subject.name, "team": subject.team, "aud": self.audience}

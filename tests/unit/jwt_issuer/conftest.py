@@ -2,18 +2,39 @@ from pathlib import Path
 
 import pytest
 
-from jwt_issuer.keys import SigningKey, load_or_create_key
+from jwt_issuer.config import Settings
+from jwt_issuer.keychain import Keychain
+from jwt_issuer.keys import SigningKey
 from jwt_issuer.tokens import Mint
+from service.environment import SharedSettings
 
-
-@pytest.fixture(scope="session")
-def key(tmp_path_factory: pytest.TempPathFactory) -> SigningKey:
-    return load_or_create_key(tmp_path_factory.mktemp("issuer"))
+from .rings import Clock, RingStore, a_key
 
 
 @pytest.fixture
-def mint(key: SigningKey) -> Mint:
-    return Mint(key, issuer="agentic-budgets", audience="mock-llm", ttl=600)
+def key() -> SigningKey:
+    return a_key(0)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(key: SigningKey, clock: Clock) -> RingStore:
+    return RingStore.with_first(key, clock)
+
+
+@pytest.fixture
+def keychain(store: RingStore, clock: Clock) -> Keychain:
+    """It signs with `key`."""
+    return Keychain(store, clock)
+
+
+@pytest.fixture
+def mint(keychain: Keychain, clock: Clock) -> Mint:
+    return Mint(keychain, issuer="agentic-budgets", audience="mock-llm", ttl=600, clock=clock)
 
 
 @pytest.fixture
@@ -21,3 +42,16 @@ def teams_file(tmp_path: Path) -> Path:
     path = tmp_path / "teams.yaml"
     path.write_text("teams: [{name: dba, description: Databases., users: [alice]}]", encoding="utf-8")
     return path
+
+
+@pytest.fixture
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without what the machine that runs the tests may have set."""
+    names = [f"jwt_issuer_{name}" for name in Settings.model_fields] + list(SharedSettings.model_fields)
+    for name in names:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+def settings(bare_environment: None, teams_file: Path, tmp_path: Path) -> Settings:
+    return Settings(state=tmp_path / "state", teams=teams_file)

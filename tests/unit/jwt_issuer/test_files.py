@@ -1,10 +1,12 @@
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from jwt_issuer.files import create_private, private_folder, replace_private
+from jwt_issuer.files import PUBLIC, locked, private_folder, replace_file
 
 from .modes import mode
 
@@ -23,35 +25,56 @@ def test_a_folder_is_made_for_its_owner_alone_and_closed_if_it_was_open(tmp_path
     assert mode(private_folder(tmp_path / "open")) == 0o700
 
 
-def test_creating_never_replaces(tmp_path: Path) -> None:
-    path = tmp_path / "secret"
-    assert create_private(path, b"first")
-    assert not create_private(path, b"second")
-    assert path.read_bytes() == b"first"
-
-
 def test_replacing_gives_whole_new_content_to_the_next_reader_and_leaves_the_last_one_his(tmp_path: Path) -> None:
     path = tmp_path / "secret"
-    replace_private(path, b"first, and longer")
+    replace_file(path, b"first, and longer")
     with path.open("rb") as reader:
-        replace_private(path, b"second")
+        replace_file(path, b"second")
         assert reader.read() == b"first, and longer"
     assert path.read_bytes() == b"second"
 
 
 def test_a_secret_is_for_its_owner_alone_even_if_the_file_was_open_before(tmp_path: Path) -> None:
-    create_private(tmp_path / "created", b"x")
+    replace_file(tmp_path / "created", b"x")
     (tmp_path / "replaced").write_bytes(b"")
-    replace_private(tmp_path / "replaced", b"x")
+    replace_file(tmp_path / "replaced", b"x")
     assert mode(tmp_path / "created") == mode(tmp_path / "replaced") == 0o600
 
 
+def test_what_is_public_can_be_read_by_all_whatever_the_umask(tmp_path: Path) -> None:
+    os.umask(0o077)
+    replace_file(tmp_path / "public", b"x", PUBLIC)
+    assert mode(tmp_path / "public") == 0o644
+
+
 def test_nothing_else_is_left_behind(tmp_path: Path) -> None:
-    path = tmp_path / "secret"
-    create_private(path, b"x")
-    create_private(path, b"x")
-    replace_private(path, b"x")
+    replace_file(tmp_path / "secret", b"x")
+    replace_file(tmp_path / "secret", b"x")
     (tmp_path / "folder").mkdir()
     with pytest.raises(OSError, match="folder"):
-        replace_private(tmp_path / "folder", b"x")
+        replace_file(tmp_path / "folder", b"x")
     assert sorted(found.name for found in tmp_path.iterdir()) == ["folder", "secret"]
+
+
+TRY = """
+import fcntl, sys
+with open(sys.argv[1], "wb") as file:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("taken")
+    else:
+        print("free")
+"""
+
+
+def tried_by_another_process(path: Path) -> str:
+    return subprocess.run([sys.executable, "-c", TRY, str(path)], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_a_lock_is_one_processs_for_as_long_as_the_block_lasts(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    with locked(path):
+        assert tried_by_another_process(path) == "taken"
+    assert tried_by_another_process(path) == "free"
+    assert path.exists(), "who waits for it would have a lock that nobody else sees"

@@ -1,76 +1,34 @@
+import traceback
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from threading import Barrier
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    KeySerializationEncryption,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-)
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from jwt_issuer.keys import KeyFileError, SigningKey, load_or_create_key, thumbprint
+from jwt_issuer.keys import SigningKey, WrongKeyError, thumbprint
 
-from .modes import mode
+from .pems import a_curve, a_locked_key, a_public_key, a_small_key
+from .rings import a_key
 
 
-def pem(private: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, encryption: KeySerializationEncryption | None = None) -> bytes:
-    return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption or NoEncryption())
-
-
-def a_small_key() -> bytes:
-    return pem(rsa.generate_private_key(public_exponent=65537, key_size=1024))  # noqa: S505 - to be refused
-
-
-def a_curve() -> bytes:
-    return pem(ec.generate_private_key(ec.SECP256R1()))
-
-
-def a_locked_key() -> bytes:
-    return pem(ec.generate_private_key(ec.SECP256R1()), BestAvailableEncryption(b"secret"))
-
-
-def a_public_key() -> bytes:
-    public = ec.generate_private_key(ec.SECP256R1()).public_key()
-    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-
-
-def key_file(state: Path, content: bytes) -> Path:
-    path = state / "keys" / "signing.pem"
-    path.parent.mkdir()
-    path.write_bytes(content)
-    path.chmod(0o600)
-    return path
-
-
-def test_the_key_is_made_once_and_found_again(tmp_path: Path) -> None:
-    first = load_or_create_key(tmp_path)
+def test_a_new_key_is_long_enough_and_another_each_time() -> None:
+    first, second = SigningKey.generate(), SigningKey.generate()
     assert first.private.key_size == 2048
-    assert load_or_create_key(tmp_path).jwk == first.jwk
+    assert first.private.public_key().public_numbers().e == 65537
+    assert first.kid != second.kid
 
 
-def test_only_the_owner_can_read_the_key(tmp_path: Path) -> None:
-    load_or_create_key(tmp_path / "state")
-    assert mode(tmp_path / "state" / "keys") == 0o700
-    assert mode(tmp_path / "state" / "keys" / "signing.pem") == 0o600
+def test_a_key_is_the_same_after_its_pem() -> None:
+    again = SigningKey.from_pem(a_key(0).pem())
+    assert (again, hash(again), again.jwk) == (a_key(0), hash(a_key(0)), a_key(0).jwk)
+    assert again != a_key(1)
+    assert again != a_key(0).kid
 
 
-def test_all_who_start_at_once_have_the_same_key(tmp_path: Path) -> None:
-    together = Barrier(4)
-
-    def start(_: int) -> str:
-        together.wait()
-        return load_or_create_key(tmp_path).kid
-
-    with ThreadPoolExecutor(4) as pool:
-        assert len(set(pool.map(start, range(4)))) == 1
-    assert [path.name for path in (tmp_path / "keys").iterdir()] == ["signing.pem"]
+def test_a_key_that_openssl_wrote_in_its_own_form_is_taken() -> None:
+    pem = a_key(0).private.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+    assert pem.startswith(b"-----BEGIN RSA PRIVATE KEY-----")
+    assert SigningKey.from_pem(pem) == a_key(0)
 
 
 def test_the_thumbprint_is_that_of_the_rfcs_example() -> None:
@@ -100,38 +58,20 @@ def test_the_published_key_is_the_public_half_and_nothing_of_the_private_one(key
     ("content", "reason"),
     [
         (lambda: b"", "is not a private key in unencrypted PEM"),
-        (lambda: b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "is not a private key"),
-        (a_public_key, "is not a private key"),
+        (lambda: b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "is not a private key in unencrypted PEM"),
+        (a_public_key, "is not a private key in unencrypted PEM"),
         (a_locked_key, "is not a private key in unencrypted PEM"),
         (a_curve, "is not an RSA key"),
         (a_small_key, "has 1024 bits, fewer than 2048"),
     ],
 )
-def test_a_key_file_that_will_not_do_is_refused_by_name_with_a_remedy_and_kept(
-    tmp_path: Path, content: Callable[[], bytes], reason: str
-) -> None:
-    written = content()
-    path = key_file(tmp_path, written)
-    with pytest.raises(KeyFileError, match=reason) as caught:
-        load_or_create_key(tmp_path)
-    assert str(caught.value).startswith(f"The signing key {path} ")
-    assert "delete it to get a new key" in str(caught.value)
-    assert path.read_bytes() == written
-
-
-def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
-    load_or_create_key(tmp_path)
-    path = tmp_path / "keys" / "signing.pem"
-    path.chmod(0o640)
-    with pytest.raises(KeyFileError, match=f"chmod 600 {path}"):
-        load_or_create_key(tmp_path)
-
-
-def test_a_key_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "keys" / "signing.pem"
-    path.mkdir(parents=True, mode=0o700)
-    with pytest.raises(KeyFileError, match=f"The signing key {path} cannot be read: Is a directory. Restore it"):
-        load_or_create_key(tmp_path)
+def test_what_will_not_do_is_refused_with_a_reason_that_quotes_nothing(content: Callable[[], bytes], reason: str) -> None:
+    pem = content()
+    with pytest.raises(WrongKeyError) as refused:
+        SigningKey.from_pem(pem)
+    assert str(refused.value) == reason
+    shown = "".join(traceback.format_exception(refused.value))
+    assert not any(line in shown for line in pem.decode().splitlines() if line)
 
 
 def test_a_key_does_not_show_in_a_log(key: SigningKey) -> None:

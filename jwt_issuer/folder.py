@@ -1,0 +1,99 @@
+"""The stores on one machine: `<state>/keys/ring.json`, `<state>/tokens/<sub>.jwt` and `<state>/jwks.json`."""
+
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from jwt_issuer.files import PUBLIC, locked, private_folder, replace_file
+from jwt_issuer.ring import KeyRing
+from jwt_issuer.ring_document import WrongRingError, read_ring, write_ring
+from jwt_issuer.stores import StoreError
+
+
+@dataclass(frozen=True)
+class KeyFolder:
+    """A KeyStore. The file is one that no other user can read, or it is refused."""
+
+    state: Path
+
+    @property
+    def path(self) -> Path:
+        return self.state / "keys" / "ring.json"
+
+    def read(self) -> KeyRing | None:
+        remedy = "Restore it, or delete it to get a new key (which makes every token signed so far invalid)."
+        try:
+            others = stat.S_IMODE(self.path.stat().st_mode) & 0o077
+            document = self.path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StoreError(f"The keys in {self.path} cannot be read: {error.strerror}. {remedy}") from None
+        if others:
+            raise StoreError(
+                f"The keys in {self.path} are open to other users. Run `chmod 600 {self.path}`, or delete the file."
+            )
+        try:
+            return read_ring(document)
+        except WrongRingError as error:
+            raise StoreError(f"The file {self.path} {error}. {remedy}") from None
+
+    def update(self, change: Callable[[KeyRing | None], KeyRing]) -> KeyRing:
+        with _named_errors():
+            folder = private_folder(self.path.parent)
+            with locked(folder / ".lock"):
+                before = self.read()
+                after = change(before)
+                if after is not before:
+                    replace_file(self.path, write_ring(after))
+                return after
+
+
+@dataclass(frozen=True)
+class TokenFolder:
+    """A TokenStore: a token is the whole of its file, without a line end, for clients put all of it behind `Bearer `."""
+
+    state: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.state / "tokens"
+
+    def token(self, sub: str) -> str | None:
+        try:
+            return (self.folder / f"{sub}.jwt").read_text(encoding="ascii")
+        except (FileNotFoundError, UnicodeDecodeError):
+            return None
+        except OSError as error:
+            raise _cannot_use(error) from None
+
+    def put(self, sub: str, team: str, token: str) -> None:
+        with _named_errors():
+            replace_file(private_folder(self.folder) / f"{sub}.jwt", token.encode())
+
+    def keep_only(self, subs: frozenset[str]) -> None:
+        with _named_errors():
+            for path in self.folder.glob("*.jwt"):
+                if path.stem not in subs:
+                    path.unlink(missing_ok=True)
+
+    def publish(self, key_set: bytes) -> None:
+        """For a gateway that reads its keys from a file."""
+        path = self.state / "jwks.json"
+        with _named_errors():
+            if not path.exists() or path.read_bytes() != key_set:
+                replace_file(path, key_set, PUBLIC)
+
+
+@contextmanager
+def _named_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _cannot_use(error) from None
+
+
+def _cannot_use(error: OSError) -> StoreError:
+    return StoreError(f"{error.filename}: {error.strerror}. Name a place that this user may read and write.")

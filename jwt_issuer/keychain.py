@@ -1,0 +1,72 @@
+"""The key ring in this process, and the tokens that it signs (RFC 7519)."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jwt
+
+from jwt_issuer.keys import ALGORITHM, SigningKey
+from jwt_issuer.ring import KeyRing, State
+from jwt_issuer.stores import KeyStore
+
+
+class Keychain:
+    """The ring as it was when last read; another process may rotate it, so `refresh` is to be called every few seconds.
+
+    A store that is away leaves the ring as it was: keys that are in memory sign and verify. `clock` tells seconds since 1970.
+    """
+
+    def __init__(self, store: KeyStore, clock: Callable[[], float] = time.time) -> None:
+        """Makes the first key where there is none. Raises StoreError."""
+        self._store = store
+        self._clock = clock
+        self._changing = threading.Lock()
+        self._ring = store.read() or store.update(lambda ring: ring or KeyRing.of(SigningKey.generate(), int(clock())))
+
+    @property
+    def ring(self) -> KeyRing:
+        return self._ring
+
+    def refresh(self) -> None:
+        """Raises StoreError."""
+        with self._changing:
+            self._ring = self._store.read() or self._ring
+
+    def key_set(self) -> bytes:
+        """The public keys, the one that signs first, as a JSON Web Key Set."""
+        places = sorted(self._ring.places(self._clock()), key=lambda place: place.state is not State.CURRENT)
+        return json.dumps({"keys": [place.key.signing.jwk for place in places]}).encode()
+
+    def sign(self, claims: Mapping[str, Any], ttl: int) -> str:
+        """A compact JWS of the claims with `iat` and `exp`, by the current key. `ttl` is in seconds.
+
+        Raises StoreError where the key is to be kept longer for this token than it is known to be, and nobody can be told.
+        """
+        now = self._clock()
+        ring = self._ring
+        if ring.signing_for(ttl, now) is not ring:
+            ring = self.change(lambda stored: stored.signing_for(ttl, now))
+        key = ring.current(now).signing
+        stamped = {**claims, "iat": int(now), "exp": int(now) + ttl}
+        # PyJWT writes `typ: JWT` itself.
+        return jwt.encode(stamped, key.private, algorithm=ALGORITHM, headers={"kid": key.kid})
+
+    def verify(self, token: str, **expected: Any) -> dict[str, Any]:
+        """The claims. `expected` is what PyJWT checks, such as `audience` and `issuer`. Raises jwt.InvalidTokenError."""
+        now = self._clock()
+        kid = jwt.get_unverified_header(token).get("kid")
+        place = self._ring.find(kid, now) if isinstance(kid, str) else None
+        if place is None:
+            raise jwt.InvalidTokenError("it is signed by a key that is not in the key set")
+        public = place.key.signing.private.public_key()
+        claims: dict[str, Any] = jwt.decode(token, public, algorithms=[ALGORITHM], **expected)
+        return claims
+
+    def change(self, change: Callable[[KeyRing], KeyRing]) -> KeyRing:
+        """The ring as it is then. Raises StoreError, and what `change` raises."""
+        with self._changing:
+            self._ring = self._store.update(lambda stored: change(stored or self._ring))
+            return self._ring

@@ -1,0 +1,75 @@
+import json
+from typing import Any
+
+import pytest
+
+from jwt_issuer.ring import KeyRing
+from jwt_issuer.ring_document import WrongRingError, read_ring, write_ring
+
+from .pems import a_curve, a_small_key
+from .rings import START, a_key
+
+RING = KeyRing.of(a_key(0), START).signing_for(600, START).with_next(a_key(1), START + 5, 1200)
+
+
+def document(**changed: Any) -> dict[str, Any]:
+    """Of one key, with these members; those that are None are left out."""
+    key = {"pem": a_key(0).pem().decode(), "published": START, "signs_from": START, "longest_ttl": 0} | changed
+    return {"keys": [{name: value for name, value in key.items() if value is not None}]}
+
+
+def test_what_was_written_is_read_again() -> None:
+    assert read_ring(write_ring(RING)) == RING
+    assert read_ring(json.dumps(document()).encode()) == KeyRing.of(a_key(0), START)
+
+
+def test_the_keys_are_read_in_the_order_in_which_they_sign() -> None:
+    written = json.loads(write_ring(RING))
+    assert read_ring(json.dumps({"keys": written["keys"][::-1]}).encode()) == RING
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        b"",
+        b"{",
+        b"\xff",
+        b"[]",
+        b'{"keys": []}',
+        b'{"keys": [3]}',
+        *(
+            json.dumps(each).encode()
+            for each in (
+                document(pem=None),
+                document(signs_from=None),
+                document(longest_ttl=None),
+                document(published=-1),
+                document(published="1700000000"),
+                document(signs_from=1.5),
+                document(longest_ttl=True),
+                document(more="1"),
+                document() | {"more": 1},
+            )
+        ),
+    ],
+)
+def test_what_is_no_ring_is_refused_and_not_quoted(wrong: bytes) -> None:
+    with pytest.raises(WrongRingError) as refused:
+        read_ring(wrong)
+    assert str(refused.value) == "is not a key ring"
+    assert refused.value.__cause__ is None
+    assert refused.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("pem", "reason"),
+    [
+        ("SECRET", "is not a private key in unencrypted PEM"),
+        (a_curve().decode(), "is not an RSA key"),
+        (a_small_key().decode(), "has 1024 bits, fewer than 2048"),
+    ],
+)
+def test_a_key_in_it_that_will_not_do_is_refused_and_not_quoted(pem: str, reason: str) -> None:
+    with pytest.raises(WrongRingError) as refused:
+        read_ring(json.dumps(document(pem=pem)).encode())
+    assert str(refused.value) == f"holds a key that {reason}"
