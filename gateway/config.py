@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     )
     issuer: str = Field("agentic-budgets", description="The `iss` that a token must have.")
     audience: str = Field("mock-llm", description="The `aud` that a token must have.")
+    jwks_cache: int = Field(
+        60, ge=1, description="Whole seconds that the issuer's keys are kept before they are fetched again."
+    )
     domain: str = Field("agentic-budgets", description="The rate-limit domain; the budget service must serve the same.")
     timeout: int = Field(300, ge=1, description="Whole seconds that the LLM may take for an answer.")
     max_body: int = Field(8 * 1024 * 1024, ge=65536, description="Bytes that a request or a JSON answer may have.")

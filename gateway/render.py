@@ -22,6 +22,7 @@ def render(settings: Settings) -> str:
         "audience": settings.audience,
         "domain": settings.domain,
         "timeout": settings.timeout,
+        "jwks_cache": f"{settings.jwks_cache}s",
         "max_body": settings.max_body,
         "llm": _socket(settings.llm),
         "jwt_issuer": _socket(settings.jwt_issuer),

@@ -30,6 +30,11 @@ _OF_AGENTS = (
 """The variables that agents take from the user; an agent's variables have no prefix of their own."""
 
 
+_OF_ALL = ("LOG_FORMAT",)
+_OF_TOKENS = ("ISSUER", "AUDIENCE")
+"""What the issuer says in every token, and the gateway checks."""
+
+
 @dataclass(frozen=True)
 class Programs:
     folder: Path
@@ -89,6 +94,9 @@ class Programs:
 
     def gateway(self) -> Program:
         envoy = {"ENVOY_BIN": os.fspath(self.settings.envoy_bin)} if self.settings.envoy_bin else {}
+        issuer = {
+            f"GATEWAY_{name}": os.environ[f"JWT_ISSUER_{name}"] for name in _OF_TOKENS if os.environ.get(f"JWT_ISSUER_{name}")
+        }
         return self._service(
             "gateway",
             "gateway",
@@ -101,6 +109,7 @@ class Programs:
             GATEWAY_BUDGETS=f"127.0.0.1:{self._port('budgets')}",
             GATEWAY_BALANCE=f"127.0.0.1:{self._port('budgets-callers')}",
             **envoy,
+            **issuer,
         )
 
     def agent(self, team: Team) -> Program:
@@ -137,5 +146,5 @@ def _of_the_user(package: str) -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if value and (name in _OF_AGENTS if package == "agents" else name.startswith(prefix))
+        if value and (name in _OF_ALL or (name in _OF_AGENTS if package == "agents" else name.startswith(prefix)))
     }
