@@ -3,63 +3,109 @@
 There an optional parameter that is null is one that is absent.
 """
 
+import json
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from mock_llm.errors import ApiError, kind_of, wrong_type
 from mock_llm.messages import read_conversation
+from mock_llm.parameters import check_parameters, choices_of, is_fixed, out_of_range, stops_of
 from mock_llm.strict_json import read_json
 from mock_llm.tool_calls import ToolCall, calls_for, introduction
 from mock_llm.tools import read_toolbox
 
-DEFAULT_MODEL = "mock-essay-7b"
 TOKENS_PER_WORD = 1.3
+_ESSENTIAL = frozenset({"model", "messages"})
+LONGEST_ARGUMENTS = 1 << 24
+"""Characters in the calls of all choices of an answer: each repeats the prompt, which may be a large one."""
 
 
 class ChatRequest(NamedTuple):
-    model: str
+    model: str | None
+    """None where the request leaves it to the mock."""
     prompt_tokens: int
-    stream: bool
-    include_usage: bool
-    text: str
+    stream: bool = False
+    include_usage: bool = False
+    text: str = ""
     """Of the last user message."""
-    max_tokens: int | None
-    calls: tuple[ToolCall, ...]
+    max_tokens: int | None = None
+    """Of each choice."""
+    calls: tuple[ToolCall, ...] = ()
     """The tools to call in place of an essay."""
-    introduction: str
+    introduction: str = ""
     """What stands before the essay; may be empty."""
+    choices: int = 1
+    stop: tuple[str, ...] = ()
+    """The text ends before the first of these in it."""
+    fixed: bytes | None = None
+    """Stands for all that matters of a request whose answer is to be the same each time."""
 
 
 def read_chat_request(body: bytes) -> ChatRequest:
     """Raises ApiError (400) for anything OpenAI would refuse. Unknown parameters are accepted, and ignored."""
+    asked = read_object(body)
+    check_parameters(asked)
+    conversation = read_conversation(asked)
+    prompt_tokens = max(1, int(conversation.words * TOKENS_PER_WORD))
+    said_last = introduction(conversation) if conversation.results else ""
+    if asked.keys() <= _ESSENTIAL:  # All the rest has its default, and need not be looked for.
+        return ChatRequest(read_model(asked), prompt_tokens, text=conversation.text, introduction=said_last)
+    stream = _boolean(asked, "stream", "stream")
+    toolbox = read_toolbox(asked)
+    choices = choices_of(asked)
+    calls = calls_for(toolbox, conversation) if toolbox.tools else ()
+    _refuse_too_long_an_answer(calls, choices)
+    return ChatRequest(
+        model=read_model(asked),
+        prompt_tokens=prompt_tokens,
+        stream=stream,
+        include_usage=_usage_wanted(asked, stream),
+        text=conversation.text,
+        max_tokens=_max_tokens(asked),
+        calls=calls,
+        introduction=said_last,
+        choices=choices,
+        stop=stops_of(asked),
+        fixed=_fixed(asked) if is_fixed(asked) else None,
+    )
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """Raises ApiError (400) for a body that is anything but a JSON object."""
     try:
         asked = read_json(body)
     except ValueError as error:
         raise ApiError(400, f"We could not parse the JSON body of your request: {error}.") from None
     if not isinstance(asked, dict):
         raise ApiError(400, f"The JSON body of your request must be an object, but it is {kind_of(asked)}.")
-    stream = _boolean(asked, "stream", "stream")
-    model = _model(asked)
-    conversation = read_conversation(asked)
-    toolbox = read_toolbox(asked)
-    return ChatRequest(
-        model=model,
-        prompt_tokens=max(1, int(conversation.words * TOKENS_PER_WORD)),
-        stream=stream,
-        include_usage=_usage_wanted(asked, stream),
-        text=conversation.text,
-        max_tokens=_max_tokens(asked),
-        calls=calls_for(toolbox, conversation) if toolbox.tools else (),
-        introduction=introduction(conversation) if conversation.results else "",
-    )
+    return asked
 
 
-def _model(asked: dict[str, Any]) -> str:
-    model = asked.get("model", DEFAULT_MODEL)
+def read_model(asked: dict[str, Any]) -> str | None:
+    if "model" not in asked:
+        return None
+    model = asked["model"]
     if not isinstance(model, str):
         raise wrong_type("model", "a string", model)
     if not model:
         raise ApiError(400, "Invalid 'model': it is empty. Leave it out or name a model.", "model", "invalid_value")
     return model
+
+
+def _fixed(asked: dict[str, Any]) -> bytes:
+    """How an answer is handed over does not change what it says."""
+    what = {param: value for param, value in asked.items() if param not in ("stream", "stream_options")}
+    try:
+        canonical = json.dumps(what, sort_keys=True)
+    except RecursionError:
+        raise ApiError(400, "We could not read the JSON body of your request: it is nested too deeply.") from None
+    return blake2b(canonical.encode(), digest_size=16).digest()
+
+
+def _refuse_too_long_an_answer(calls: tuple[ToolCall, ...], choices: int) -> None:
+    if choices * sum([len(call.arguments) for call in calls]) > LONGEST_ARGUMENTS:
+        message = "The calls of all the tools that the prompt names would be too long. Shorten the prompt, or ask for fewer."
+        raise ApiError(400, message, "tools", "invalid_value")
 
 
 def _usage_wanted(asked: dict[str, Any], stream: bool) -> bool:
@@ -96,6 +142,5 @@ def _token_limit(asked: dict[str, Any], param: str) -> int | None:
     if not isinstance(limit, int) or isinstance(limit, bool):
         raise wrong_type(param, "an integer", limit)
     if limit < 1:
-        message = f"Invalid '{param}': integer below minimum value. Expected a value >= 1, but got {limit} instead."
-        raise ApiError(400, message, param, "integer_below_min_value")
+        raise out_of_range(param, "integer", limit, 1, None)
     return limit

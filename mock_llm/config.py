@@ -1,12 +1,16 @@
 """The mock's environment."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from mock_llm.faults import NAMES, Fault
+from mock_llm.latency import Latency
+from mock_llm.ledger import ENTRIES
+from mock_llm.usage import MOST_TOKENS, TokenRange
 
 
 def _read_rates(text: object) -> object:
@@ -33,6 +37,22 @@ def _share(rate: str, entry: str) -> float:
     return share
 
 
+def _read_range(text: object) -> object:
+    if not isinstance(text, str):
+        return text
+    fewest, dots, most = (part.strip() for part in text.partition(".."))
+    numbers = [fewest, most if dots else fewest]
+    if not all(number.isascii() and number.isdigit() and len(number) <= 8 for number in numbers):
+        raise ValueError(f"{text[:80]!r} is neither a number nor a range such as 400..1500")
+    tokens = TokenRange(*map(int, numbers))
+    if not tokens.fewest <= tokens.most <= MOST_TOKENS:
+        raise ValueError(f"{text[:80]!r} does not go up from 0 to at most {MOST_TOKENS}")
+    return tokens
+
+
+Milliseconds = Annotated[float, Field(ge=0, le=600_000, allow_inf_nan=False)]
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="MOCK_LLM_", frozen=True)
 
@@ -52,3 +72,27 @@ class Settings(BaseSettings):
             "in its last user message; reset*2 is for the first two such requests only."
         ),
     )
+    models: Path | None = Field(
+        default=None,
+        description="It names a YAML file with the models that are served, with the usage and the latency of each; "
+        "without one every model is.",
+    )
+    tokens: Annotated[TokenRange, NoDecode, BeforeValidator(_read_range)] = Field(
+        default=TokenRange(400, 1500),
+        description="It is the range that an answer's completion tokens are drawn from, such as 400..1500; "
+        "a single number fixes them.",
+    )
+    ttft_ms: Milliseconds = Field(default=0, description="It is the time to the first token, in milliseconds.")
+    ttft_deviation_ms: Milliseconds = Field(default=0, description="It is the standard deviation of that.")
+    itl_ms: Milliseconds = Field(default=0, description="It is the time from one token to the next, in milliseconds.")
+    itl_deviation_ms: Milliseconds = Field(default=0, description="It is the standard deviation of that.")
+    journal: int = Field(
+        default=ENTRIES,
+        ge=0,
+        le=1_000_000,
+        description="It is how many calls GET /ledger/entries remembers; 0 turns it off.",
+    )
+
+    @property
+    def latency(self) -> Latency:
+        return Latency(self.ttft_ms, self.ttft_deviation_ms, self.itl_ms, self.itl_deviation_ms)

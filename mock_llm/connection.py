@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
+
+from mock_llm.latency import Sleep
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 """SO_LINGER, on, for 0 seconds: what closes the socket sends RST in place of FIN."""
@@ -29,33 +31,16 @@ def is_gone(receive: Receive) -> bool:
     return False
 
 
-class EventStream(Response):
-    """Server-sent events, each handed over on its own. `usage` is the usage event, and what to call once it has been."""
-
-    media_type = "text/event-stream"
-
-    def __init__(self, events: Iterable[bytes], usage: tuple[bytes, Callable[[], None]] | None, end: bytes) -> None:
-        self._events = events
-        self._usage = usage
-        self._end = end
-        self.status_code = 200
-        self.background = None
-        self.init_headers({"cache-control": "no-cache"})
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        for event in self._events:
-            await send({"type": "http.response.body", "body": event, "more_body": True})
-            await asyncio.sleep(0)
-            if is_gone(receive):
-                return
-        if self._usage is not None:
-            event, told = self._usage
-            await send({"type": "http.response.body", "body": event, "more_body": True})
-            if is_gone(receive):
-                return
-            told()
-        await send({"type": "http.response.body", "body": self._end, "more_body": False})
+async def leaves_within(receive: Receive, seconds: float, sleep: Sleep) -> bool:
+    """Waits so many seconds, or until the client leaves, and says whether it has."""
+    waiting = asyncio.ensure_future(sleep(seconds))
+    leaving = asyncio.ensure_future(_disconnect(receive))
+    try:
+        await asyncio.wait((waiting, leaving), return_when=asyncio.FIRST_COMPLETED)
+        return leaving.done()
+    finally:
+        waiting.cancel()
+        leaving.cancel()
 
 
 class Silence(Response):

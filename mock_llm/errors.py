@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
+from starlette.routing import Match, Route
 
 INVALID = "invalid_request_error"
 
@@ -72,8 +73,19 @@ def answer_errors(app: FastAPI) -> None:
         message = f"Invalid URL or method ({request.method} {request.url.path[:200]}): {error.detail}."
         response = ApiError(error.status_code, message).response()
         response.headers.update(error.headers or {})
+        if error.status_code == 405:
+            response.headers["allow"] = ", ".join(_methods(request))
         return response
 
-    @app.exception_handler(ClientDisconnect)
-    async def nobody_listens(_: Request, __: ClientDisconnect) -> Response:
-        return Response(status_code=499)
+    @app.exception_handler(RequestValidationError)
+    async def refuse_parameter(_: Request, error: RequestValidationError) -> Response:
+        problem = error.errors()[0]
+        param = str(problem["loc"][-1])
+        return ApiError(400, f"Invalid '{param}': {problem['msg']}.", param, "invalid_value").response()
+
+
+def _methods(request: Request) -> list[str]:
+    """All that the path has (RFC 9110, 15.5.6); Starlette names those of the first route alone."""
+    routes = (route for route in request.app.routes if isinstance(route, Route))
+    of_path = (route for route in routes if route.matches(request.scope)[0] != Match.NONE)
+    return sorted({method for route in of_path for method in route.methods or ()})

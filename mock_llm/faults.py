@@ -27,7 +27,8 @@ from typing import NamedTuple
 from mock_llm.errors import ApiError
 from mock_llm.ledger import Account, Caller
 
-HEADER = "x-mock-fault"
+HEADER = b"x-mock-fault"
+_SPELLED = HEADER.decode()
 MOST_COUNTED = 10_000
 """Requests with a count that are remembered; of more, the one not seen for longest starts anew."""
 
@@ -67,10 +68,10 @@ def _in_header(value: str) -> Order:
     found = _HEADER_ORDER.fullmatch(value.strip())
     if found is None:
         message = (
-            f"Unknown fault {value[:80]!r} in the header {HEADER}. Name one of {NAMES}; add *2 for the first two requests."
+            f"Unknown fault {value[:80]!r} in the header {_SPELLED}. Name one of {NAMES}; add *2 for the first two requests."
         )
-        raise ApiError(400, message, HEADER, "invalid_value")
-    return _order(f"{HEADER}: {value}", found)
+        raise ApiError(400, message, _SPELLED, "invalid_value")
+    return _order(f"{_SPELLED}: {value}", found)
 
 
 def _in_text(text: str) -> Order | None:
@@ -95,6 +96,10 @@ class Faults:
         if order is not None:
             return order.fault if self._is_due(order, account.caller) else None
         return self._by_chance(account) if self._rates else None
+
+    def clear(self) -> None:
+        """Forget which requests had their share."""
+        self._counted.clear()
 
     def _is_due(self, order: Order, caller: Caller) -> bool:
         if order.times is None:

@@ -24,10 +24,11 @@ def read_conversation(asked: dict[str, Any]) -> Conversation:
         raise wrong_type("messages", "an array", messages)
     if not messages:
         raise ApiError(400, "Invalid 'messages': expected at least one message.", "messages", "empty_array")
-    words = sum(_words(message, f"messages[{index}]") for index, message in enumerate(messages))
+    words = 0
     last: Any = None
     about_tools = False
-    for message in messages:
+    for index, message in enumerate(messages):
+        words += _words(message, index)
         if message["role"] == "user":
             last = message["content"]
         elif message["role"] == "tool" or "tool_calls" in message:
@@ -42,7 +43,8 @@ def text_of(content: Any) -> str:
     return "\n".join(part["text"] for part in content or () if part["type"] == "text")
 
 
-def _words(message: Any, param: str) -> int:
+def _words(message: Any, index: int) -> int:
+    param = f"messages[{index}]"
     if not isinstance(message, dict):
         raise wrong_type(param, "an object", message)
     if "role" not in message:

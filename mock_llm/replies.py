@@ -1,45 +1,36 @@
-"""What the assistant says: an essay, an essay behind what a tool said, or calls of tools; whole, or cut at a number of tokens.
-
-Encoded as bytes: as one `message`, and as the `delta`s whose pieces joined are that message. The bare essays are encoded once,
-at import.
+"""What was said, encoded as one choice of a chat completion: as its `message`, and as the `delta`s whose pieces joined are
+that message. The bare essays are encoded once, at import.
 """
 
 import json
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from mock_llm.chat_request import ChatRequest
-from mock_llm.draws import Draw
 from mock_llm.essays import ESSAYS
-from mock_llm.tool_calls import ToolCall
+from mock_llm.sayings import STOP, Said, words_of
 
 WORDS_PER_CHUNK = 8
 CHARACTERS_PER_CHUNK = 40
-TOKENS_PER_CALL = 20
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 class Reply(NamedTuple):
-    message: bytes
-    deltas: Sequence[bytes]
+    """`rest` is the choice behind its index, in a document."""
+
+    rest: bytes
+    opening: bytes
+    pieces: Sequence[bytes]
     finish_reason: bytes
 
 
-def reply_to(asked: ChatRequest, draw: Draw) -> tuple[Reply, int]:
-    """With its completion tokens: never more than the request allows, and cut in proportion where it would have been more."""
-    whole = TOKENS_PER_CALL * len(asked.calls) or draw.completion_tokens
-    tokens = whole if asked.max_tokens is None else min(whole, asked.max_tokens)
-    if asked.calls:
-        return _call_reply(asked.calls, draw.answer_id, tokens), tokens
-    if tokens == whole and not asked.introduction:
-        return ESSAY_REPLIES[draw.essay], tokens
-    text = f"{asked.introduction}\n\n{ESSAYS[draw.essay]}" if asked.introduction else ESSAYS[draw.essay]
-    if tokens == whole:
-        return text_reply(text), tokens
-    words = _words(text)
-    return text_reply("".join(words[: max(1, len(words) * tokens // whole)]), b"length"), tokens
+def reply(said: Said, answer_id: str, first_call: int) -> Reply:
+    """The answer's calls are numbered from `first_call`."""
+    if said.calls:
+        return _call_reply(said, answer_id, first_call)
+    if said.finish_reason == STOP and (encoded := ESSAY_REPLIES.get(said.text)):
+        return encoded
+    return _text_reply(said.text, said.finish_reason)
 
 
 def encode(value: object) -> bytes:
@@ -48,44 +39,40 @@ def encode(value: object) -> bytes:
 
 def pieces(text: str) -> list[str]:
     """The text cut after every few words, with its white space, so that the pieces joined are the text."""
-    words = _words(text)
+    words = words_of(text)
     return ["".join(words[start : start + WORDS_PER_CHUNK]) for start in range(0, len(words), WORDS_PER_CHUNK)]
 
 
-def text_reply(text: str, finish_reason: bytes = b"stop") -> Reply:
-    message = encode({"role": "assistant", "content": text, "refusal": None})
-    first = encode({"role": "assistant", "content": "", "refusal": None})
-    return Reply(message, [first, *(encode({"content": piece}) for piece in pieces(text))], finish_reason)
+def _text_reply(text: str, finish_reason: str) -> Reply:
+    message = {"role": "assistant", "content": text, "refusal": None}
+    opening = encode({"role": "assistant", "content": "", "refusal": None})
+    deltas = [encode({"content": piece}) for piece in pieces(text)]
+    return Reply(_rest(message, finish_reason), opening, deltas, encode(finish_reason))
 
 
-def _words(text: str) -> list[str]:
-    return re.findall(r"\S+\s*", text)
+def _rest(message: Mapping[str, object], finish_reason: str) -> bytes:
+    return b'"message":%b,"logprobs":null,"finish_reason":%b}' % (encode(message), encode(finish_reason))
 
 
-ESSAY_REPLIES = [text_reply(essay) for essay in ESSAYS]
+ESSAY_REPLIES = {essay: _text_reply(essay, STOP) for essay in ESSAYS}
 
 
-def _call_reply(calls: Sequence[ToolCall], answer_id: str, tokens: int) -> Reply:
-    """Where there are too few tokens the last call's arguments break off, and calls behind it are missing, as with OpenAI."""
-    finish_reason = b"tool_calls" if tokens == TOKENS_PER_CALL * len(calls) else b"length"
-    said = []
-    for index, call in enumerate(calls[: -(-tokens // TOKENS_PER_CALL)]):
-        share = min(TOKENS_PER_CALL, tokens - TOKENS_PER_CALL * index)
-        arguments = call.arguments[: len(call.arguments) * share // TOKENS_PER_CALL]
-        said.append((f"call_{answer_id.removeprefix('chatcmpl-')}{index:02d}", call.name, arguments))
-    message = {
+def _call_reply(said: Said, answer_id: str, first_call: int) -> Reply:
+    calls = [(f"call_{answer_id}{number:02d}", call.name, call.arguments) for number, call in enumerate(said.calls, first_call)]
+    message: dict[str, object] = {
         "role": "assistant",
         "content": None,
         "tool_calls": [
             {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
-            for call_id, name, arguments in said
+            for call_id, name, arguments in calls
         ],
         "refusal": None,
     }
-    deltas = [encode({"role": "assistant", "content": None, "refusal": None})]
-    for index, (call_id, name, arguments) in enumerate(said):
+    deltas: list[bytes] = []
+    for index, (call_id, name, arguments) in enumerate(calls):
         deltas.extend(_call_deltas(index, call_id, name, arguments))
-    return Reply(encode(message), deltas, finish_reason)
+    opening = encode({"role": "assistant", "content": None, "refusal": None})
+    return Reply(_rest(message, said.finish_reason), opening, deltas, encode(said.finish_reason))
 
 
 def _call_deltas(index: int, call_id: str, name: str, arguments: str) -> list[bytes]:

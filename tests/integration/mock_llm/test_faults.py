@@ -40,6 +40,11 @@ def entered(http: httpx.Client) -> list[dict[str, Any]]:
     return [row for row in http.get("/ledger").json()["callers"] if row["user"] == http.headers["x-user-id"]]
 
 
+def outcomes(http: httpx.Client) -> list[str]:
+    found = http.get("/ledger/entries", params={"user": http.headers["x-user-id"]}).json()["entries"]
+    return [entry["outcome"] for entry in found]
+
+
 def events_of(text: str) -> list[str]:
     *events, rest = text.split("\n\n")
     assert rest == ""
@@ -61,6 +66,7 @@ def test_a_refusal_is_the_providers(http: httpx.Client, fault: str, refusal: tup
     assert (response.status_code, error["type"], error["code"], response.headers.get("retry-after")) == refusal
     assert ("x-ratelimit-remaining-requests" in response.headers) == (fault == "rate_limited")
     assert entered(http) == []
+    assert outcomes(http) == [fault]
 
 
 @FORMS
@@ -70,6 +76,7 @@ def test_a_time_out_sends_no_byte_until_the_client_leaves(http: httpx.Client, fo
         ask(http, "timeout", form)
     http.timeout = httpx.Timeout(5)
     assert entered(http) == []
+    assert outcomes(http) == ["timeout"]
 
 
 @FORMS
@@ -77,6 +84,7 @@ def test_a_reset_comes_before_any_byte(http: httpx.Client, form: dict[str, Any])
     with pytest.raises(httpx.ReadError, match="reset"):
         ask(http, "reset", form)
     assert entered(http) == []
+    assert outcomes(http) == ["reset"]
 
 
 def test_a_cut_body_is_shorter_than_announced(http: httpx.Client) -> None:
@@ -87,6 +95,7 @@ def test_a_cut_body_is_shorter_than_announced(http: httpx.Client) -> None:
     got, announced = map(int, sizes.groups())
     assert 0 < got < announced
     assert entered(http) == []
+    assert outcomes(http) == ["cut"]
 
 
 def test_a_cut_stream_breaks_off_without_a_finish_reason(http: httpx.Client) -> None:
@@ -101,6 +110,7 @@ def test_a_cut_stream_breaks_off_without_a_finish_reason(http: httpx.Client) -> 
     assert len(deltas) > 1
     assert {delta["finish_reason"] for delta in deltas} == {None}
     assert entered(http) == []
+    assert outcomes(http) == ["cut"]
 
 
 def test_a_malformed_body_is_whole_by_its_length_and_no_json(http: httpx.Client) -> None:
@@ -110,6 +120,7 @@ def test_a_malformed_body_is_whole_by_its_length_and_no_json(http: httpx.Client)
     with pytest.raises(json.JSONDecodeError):
         response.json()
     assert entered(http) == []
+    assert outcomes(http) == ["malformed"]
 
 
 def test_a_malformed_stream_has_a_bad_event_among_good_ones(http: httpx.Client) -> None:
@@ -122,6 +133,7 @@ def test_a_malformed_stream_has_a_bad_event_among_good_ones(http: httpx.Client) 
     with pytest.raises(json.JSONDecodeError):
         json.loads(bad)
     assert entered(http) == []
+    assert outcomes(http) == ["malformed"]
 
 
 def test_a_good_answer_may_lack_its_usage(http: httpx.Client) -> None:
@@ -133,6 +145,7 @@ def test_a_good_answer_may_lack_its_usage(http: httpx.Client) -> None:
     assert not any("usage" in json.loads(event) for event in events)
     assert done == "[DONE]"
     assert entered(http) == []
+    assert outcomes(http) == ["no_usage"] * 2
 
 
 @FORMS
@@ -143,7 +156,8 @@ def test_an_empty_answer_has_no_choices_and_says_what_the_prompt_cost(http: http
     assert document["choices"] == []
     assert document["usage"] == {"prompt_tokens": 1, "completion_tokens": 0, "total_tokens": 1}
     (row,) = entered(http)
-    assert row == {"team": "dba", "user": http.headers["x-user-id"], "requests": 1} | document["usage"]
+    told = {"requests": 1, "cached_tokens": 0} | document["usage"]
+    assert row == {"team": "dba", "user": http.headers["x-user-id"]} | told
 
 
 @pytest.mark.parametrize("by", ["header", "prompt"])
@@ -153,6 +167,7 @@ def test_a_fault_with_a_count_lets_a_retry_through(http: httpx.Client, by: str) 
     assert [http.post(PATH, json=body, headers=headers).status_code for _ in range(4)] == [500, 500, 200, 200]
     (row,) = entered(http)
     assert row["requests"] == 2
+    assert outcomes(http) == ["answered"] * 2 + ["server_error"] * 2
 
 
 def test_an_unknown_fault_in_the_header_is_refused_with_the_names(http: httpx.Client) -> None:

@@ -68,6 +68,7 @@ async def test_the_ledger_is_what_fifty_concurrent_answers_said_to_the_token(url
             "team": team,
             "user": user,
             "requests": len(said[team, user]),
+            "cached_tokens": 0,
             **{key: sum(usage[key] for usage in said[team, user]) for key in said[team, user][0]},
         }
         for team, user in CALLERS

@@ -46,16 +46,15 @@ def test_a_call_and_its_result_in_json(http: httpx.Client) -> None:
     assert (call["type"], call["function"]["name"]) == ("function", "kagent__NS__support_agent")
     assert json.loads(call["function"]["arguments"]) == {"message": PROMPT}
 
-    told = {"role": "tool", "tool_call_id": call["id"], "content": "It is not down."}
-    second = http.post(PATH, json=ASKS | {"messages": [*ASKS["messages"], choice["message"], told]}).json()
+    result = {"role": "tool", "tool_call_id": call["id"], "content": "It is not down."}
+    second = http.post(PATH, json=ASKS | {"messages": [*ASKS["messages"], choice["message"], result]}).json()
     reply = second["choices"][0]["message"]["content"]
     assert second["choices"][0]["finish_reason"] == "stop"
     assert reply.removeprefix("support-agent says: It is not down.\n\n") in ESSAYS
 
     used = [first["usage"], second["usage"]]
-    assert http.get("/ledger").json()["callers"] == [
-        {"team": "dba", "user": "alice", "requests": 2} | {key: sum(usage[key] for usage in used) for key in used[0]}
-    ]
+    told = {key: sum(usage[key] for usage in used) for key in used[0]}
+    assert http.get("/ledger").json()["callers"] == [{"team": "dba", "user": "alice", "requests": 2, "cached_tokens": 0} | told]
 
 
 def test_a_streamed_call_is_the_call_in_json(http: httpx.Client) -> None:

@@ -3,15 +3,22 @@ from typing import Any
 
 import pytest
 
-from mock_llm.answers import DONE, Answer
+from mock_llm.answers import Answer
+from mock_llm.delivery import Stream
 from mock_llm.essays import ESSAYS
 from mock_llm.replies import ESSAY_REPLIES, WORDS_PER_CHUNK, pieces
+from mock_llm.usage import Usage
 
 MODEL = 'm"\u2028\N{GRINNING FACE}'
 
 
-def an_answer(essay: int = 0) -> Answer:
-    return Answer("chatcmpl-1", 1_700_000_000, MODEL, ESSAY_REPLIES[essay], prompt_tokens=10, completion_tokens=400)
+def an_answer(*essays: int, cached: int = 0, tells_usage: bool = True) -> Answer:
+    replies = tuple(ESSAY_REPLIES[ESSAYS[essay]] for essay in essays or (0,))
+    return Answer("1", 1_700_000_000, MODEL, replies, Usage(10, 400, cached), tells_usage)
+
+
+def events_of(stream: Stream) -> list[bytes]:
+    return [*stream.opening, *stream.pieces, *stream.closing]
 
 
 def data_of(event: bytes) -> Any:
@@ -52,7 +59,7 @@ def test_the_document_is_a_chat_completion() -> None:
 
 @pytest.mark.parametrize("include_usage", [True, False])
 def test_a_stream_opens_with_the_role_carries_the_essay_and_ends_with_stop(include_usage: bool) -> None:
-    chunks = [data_of(event) for event in an_answer(4).events(include_usage)]
+    chunks = [data_of(event) for event in events_of(an_answer(4, tells_usage=include_usage).stream())]
     deltas = [chunk["choices"][0]["delta"] for chunk in chunks]
     assert deltas[0] == {"role": "assistant", "content": "", "refusal": None}
     assert "".join(delta["content"] for delta in deltas[:-1]) == ESSAYS[4]
@@ -66,7 +73,7 @@ def test_a_stream_opens_with_the_role_carries_the_essay_and_ends_with_stop(inclu
 
 
 def test_the_usage_event_has_usage_and_no_choices() -> None:
-    assert data_of(an_answer().usage_event()) == {
+    assert data_of(an_answer().stream().usage or b"") == {
         "id": "chatcmpl-1",
         "object": "chat.completion.chunk",
         "created": 1_700_000_000,
@@ -77,11 +84,47 @@ def test_the_usage_event_has_usage_and_no_choices() -> None:
 
 
 def test_no_event_can_be_cut_by_a_reader_that_splits_at_unicode_line_ends() -> None:
-    for event in [*an_answer().events(True), an_answer().usage_event(), DONE]:
+    stream = an_answer(0, 1).stream()
+    for event in [*events_of(stream), stream.usage or b"", stream.end]:
         assert len(event.decode().splitlines()) == 2
 
 
 def test_a_document_may_lack_its_usage_or_its_choices() -> None:
     whole = json.loads(an_answer().document())
     assert json.loads(an_answer().document_without_usage()) == {key: whole[key] for key in whole if key != "usage"}
-    assert json.loads(an_answer().empty_document()) == whole | {"choices": []}
+    usage = {"prompt_tokens": 10, "completion_tokens": 0, "total_tokens": 10}
+    assert json.loads(an_answer().empty_document()) == whole | {"choices": [], "usage": usage}
+
+
+def test_only_what_was_cached_has_details() -> None:
+    whole = json.loads(an_answer().document())
+    cached = json.loads(an_answer(cached=7).document())
+    assert "prompt_tokens_details" not in whole["usage"]
+    assert cached["usage"] == whole["usage"] | {"prompt_tokens_details": {"cached_tokens": 7, "audio_tokens": 0}}
+    assert data_of(an_answer(cached=7).stream().usage or b"")["usage"] == cached["usage"]
+
+
+def test_several_choices_are_numbered_and_streamed_in_turn() -> None:
+    answer = an_answer(0, 6, 9)
+    choices = json.loads(answer.document())["choices"]
+    assert [(choice["index"], choice["message"]["content"]) for choice in choices] == [
+        (index, ESSAYS[essay]) for index, essay in enumerate((0, 6, 9))
+    ]
+    said = ["", "", ""]
+    chunks = [data_of(event)["choices"][0] for event in events_of(answer.stream())]
+    for chunk in chunks:
+        said[chunk["index"]] += chunk["delta"].get("content", "")
+    assert said == [ESSAYS[0], ESSAYS[6], ESSAYS[9]]
+    assert [chunk["index"] for chunk in chunks[:9]] == [0, 1, 2] * 3
+    assert [(chunk["index"], chunk["finish_reason"]) for chunk in chunks[-3:]] == [(0, "stop"), (1, "stop"), (2, "stop")]
+
+
+def test_a_stream_can_lack_its_usage_or_all_but_its_usage() -> None:
+    without = an_answer().stream_without_usage()
+    assert without.usage is None
+    assert not any("usage" in data_of(event) for event in events_of(without))
+    empty = an_answer().empty_stream()
+    assert events_of(empty) == []
+    told = data_of(empty.usage or b"")
+    assert (told["choices"], told["usage"]["completion_tokens"], empty.end) == ([], 0, b"data: [DONE]\n\n")
+    assert an_answer(tells_usage=False).empty_stream().usage is None

@@ -10,6 +10,8 @@ from mock_llm.errors import ApiError
 
 HELLO = [{"role": "user", "content": "hello"}]
 A_CALL = {"id": "call_1", "type": "function", "function": {"name": "a__NS__support_agent", "arguments": "{}"}}
+SCHEMA = {"type": "object", "properties": {"message": {"type": "string"}}}
+PASSES_ON = {"type": "function", "function": {"name": "support-agent", "parameters": SCHEMA}}
 AGENT = {"type": "function", "function": {"name": "a__NS__support_agent"}}
 
 
@@ -23,9 +25,9 @@ def refusal(body: bytes) -> ApiError:
     return caught.value
 
 
-def test_the_least_request_gets_the_default_model_and_no_stream() -> None:
+def test_the_least_request_leaves_all_to_the_mock() -> None:
     assert read() == ChatRequest(
-        model="mock-essay-7b",
+        model=None,
         prompt_tokens=1,
         stream=False,
         include_usage=False,
@@ -33,6 +35,9 @@ def test_the_least_request_gets_the_default_model_and_no_stream() -> None:
         max_tokens=None,
         calls=(),
         introduction="",
+        choices=1,
+        stop=(),
+        fixed=None,
     )
 
 
@@ -47,7 +52,7 @@ def test_a_stream_has_no_usage_unless_asked_for(options: dict[str, bool]) -> Non
 
 
 def test_unknown_parameters_are_accepted() -> None:
-    assert read(temperature=0.2, functions=[], frobnicate={"a": None}) == read()
+    assert read(top_p=0.2, functions=[], frobnicate={"a": None}) == read()
 
 
 @given(words=st.integers(min_value=0, max_value=400))
@@ -86,6 +91,8 @@ def test_the_words_of_all_messages_and_text_parts_are_counted() -> None:
         ({"max_tokens": 0}, "max_tokens", "integer_below_min_value"),
         ({"max_completion_tokens": -1}, "max_completion_tokens", "integer_below_min_value"),
         ({"max_tokens": 9, "max_completion_tokens": 9}, "max_tokens", "invalid_parameter_combination"),
+        ({"n": 129}, "n", "integer_above_max_value"),
+        ({"temperature": "hot"}, "temperature", "invalid_type"),
         ({"messages": []}, "messages", "empty_array"),
         ({"messages": None}, "messages", "invalid_type"),
         ({"messages": "hello"}, "messages", "invalid_type"),
@@ -164,3 +171,34 @@ def test_a_prompt_that_names_a_tool_calls_it_and_what_the_tool_said_introduces_t
     told = [asks, {"role": "assistant", "tool_calls": [A_CALL]}, {"role": "tool", "tool_call_id": "call_1", "content": "No."}]
     after = read(messages=told, tools=[AGENT])
     assert (after.calls, after.introduction) == ((), "support-agent says: No.")
+
+
+def test_choices_and_stops_are_read() -> None:
+    asked = read(n=3, stop=["a", "b"])
+    assert (asked.choices, asked.stop) == (3, ("a", "b"))
+
+
+def test_what_is_fixed_is_all_but_how_it_is_handed_over() -> None:
+    fixed = read(temperature=0).fixed
+    assert fixed is not None
+    assert read(temperature=0, stream=True, stream_options={"include_usage": True}).fixed == fixed
+    assert read(stream=False, temperature=0).fixed == fixed
+    assert read(temperature=0, model="m").fixed not in (None, fixed)
+    assert read(seed=3).fixed not in (None, read(seed=4).fixed)
+    assert read(temperature=1).fixed is None
+
+
+def test_calls_that_would_repeat_a_long_prompt_too_often_are_refused() -> None:
+    asks = {"role": "user", "content": "support-agent " + "x" * 140_000}
+    assert len(read(messages=[asks], tools=[PASSES_ON], n=100).calls) == 1
+    error = refusal(json.dumps({"messages": [asks], "tools": [PASSES_ON], "n": 128}).encode())
+    assert (error.status, error.param) == (400, "tools")
+
+
+def test_a_body_that_is_nested_too_deeply_is_refused_however_its_answer_is_drawn() -> None:
+    for depth in (900, 2000, 100_000):
+        body = b'{"messages":[{"role":"user","content":"hi"}],"temperature":0,"x":' + b"[" * depth + b"]" * depth + b"}"
+        try:
+            read_chat_request(body)
+        except ApiError as error:
+            assert (error.status, "nested too deeply" in error.message) == (400, True)

@@ -6,10 +6,9 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from fastapi import FastAPI
 from starlette.types import Message, Scope
 
-from mock_llm.app import create_app
+from mock_llm.app import MockApp, create_app
 from mock_llm.config import Settings
 
 pytestmark = pytest.mark.anyio
@@ -45,7 +44,7 @@ class LeavingClient:
         if not self._left:
             self.got.append(message["body"])
 
-    async def call(self, app: FastAPI) -> None:
+    async def call(self, app: MockApp) -> None:
         scope: Scope = {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -58,7 +57,7 @@ class LeavingClient:
         await app(scope, self.receive, self.send)
 
 
-async def ledger_of(app: FastAPI) -> list[dict[str, int]]:
+async def ledger_of(app: MockApp) -> list[dict[str, int]]:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://mock") as http:
         callers: list[dict[str, int]] = (await http.get("/ledger")).json()["callers"]
         return callers
@@ -82,16 +81,11 @@ async def test_wherever_a_client_leaves_a_stream_the_ledger_has_its_usage_only_i
 
 
 async def test_a_stream_ends_soon_after_its_client_has_left() -> None:
-    leaver = LeavingClient(STREAM, leaves_at=3)
-    await leaver.call(create_app(Settings(seed=7)))
-    assert leaver.sends == 3
-
-
-@pytest.mark.parametrize(("leaves_at", "requests"), [(0, []), (-1, [1])])
-async def test_a_json_answer_that_nobody_was_there_to_take_is_not_in_the_ledger(leaves_at: int, requests: list[int]) -> None:
     app = create_app(Settings(seed=7))
-    await LeavingClient({"messages": MESSAGES}, leaves_at).call(app)
-    assert [row["requests"] for row in await ledger_of(app)] == requests
+    leaver = LeavingClient(STREAM, leaves_at=3)
+    await leaver.call(app)
+    assert leaver.sends == 3
+    assert await outcomes_of(app) == ["gone"]
 
 
 async def test_a_client_that_leaves_before_its_body_is_whole_costs_nothing_and_raises_nothing() -> None:
@@ -99,11 +93,20 @@ async def test_a_client_that_leaves_before_its_body_is_whole_costs_nothing_and_r
         async def receive(self) -> Message:
             return {"type": "http.disconnect"}
 
-        async def send(self, message: Message) -> None:
-            statuses.append(message.get("status"))
-
-    statuses: list[int | None] = []
     app = create_app(Settings(seed=7))
-    await Impatient(STREAM, leaves_at=0).call(app)
-    assert statuses[0] == 499
+    leaver = Impatient(STREAM, leaves_at=0)
+    await leaver.call(app)
+    assert leaver.sends == 0
     assert await ledger_of(app) == []
+    assert await outcomes_of(app) == ["gone"]
+
+
+async def outcomes_of(app: MockApp) -> list[str]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://mock") as http:
+        return [entry["outcome"] for entry in (await http.get("/ledger/entries")).json()["entries"]]
+
+
+async def test_a_call_with_a_fault_has_the_faults_name_though_its_client_left() -> None:
+    app = create_app(Settings(seed=7))
+    await LeavingClient(STREAM | {"messages": [{"role": "user", "content": "fault:no_usage"}]}, leaves_at=2).call(app)
+    assert await outcomes_of(app) == ["no_usage"]

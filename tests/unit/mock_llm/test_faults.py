@@ -5,7 +5,7 @@ import pytest
 from mock_llm import faults
 from mock_llm.errors import ApiError
 from mock_llm.faults import Fault, Faults, ordered_fault
-from mock_llm.ledger import Account, Caller
+from mock_llm.ledger import Account, Caller, Totals
 
 ALICE = Caller("dba", "alice")
 
@@ -48,7 +48,7 @@ def test_an_unknown_fault_in_the_header_is_refused_with_the_names(value: str) ->
 
 
 def outcomes(played: Faults, header: str | None, text: str, caller: Caller = ALICE, calls: int = 3) -> list[Fault | None]:
-    return [played.next(ordered_fault(header, text), Account(caller)) for _ in range(calls)]
+    return [played.next(ordered_fault(header, text), Account(caller, 0, Totals())) for _ in range(calls)]
 
 
 def test_without_a_count_every_request_fails() -> None:
@@ -79,7 +79,7 @@ def test_what_is_counted_is_bounded_and_the_request_not_seen_for_longest_is_forg
 
 def by_chance(seed: int | None, calls: int = 2000, caller: Caller = ALICE) -> list[Fault | None]:
     played = Faults({Fault.CUT: 0.2, Fault.RESET: 0.1, Fault.EMPTY: 0.0}, seed)
-    return [played.next(None, Account(caller, calls=number)) for number in range(calls)]
+    return [played.next(None, Account(caller, number, Totals())) for number in range(calls)]
 
 
 @pytest.mark.parametrize("seed", [None, 7])
@@ -101,3 +101,10 @@ def test_a_request_that_asks_for_a_fault_meets_none_by_chance() -> None:
     played = Faults({Fault.CUT: 1.0}, None)
     assert outcomes(played, None, "fault:reset*1") == [Fault.RESET, None, None]
     assert outcomes(played, None, "hello", calls=1) == [Fault.CUT]
+
+
+def test_what_was_counted_can_be_forgotten() -> None:
+    played = Faults({}, None)
+    assert outcomes(played, None, "fault:reset*1") == [Fault.RESET, None, None]
+    played.clear()
+    assert outcomes(played, None, "fault:reset*1") == [Fault.RESET, None, None]
