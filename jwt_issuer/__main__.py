@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jwt_issuer import commands
-from jwt_issuer.clients import ClientsError
 from jwt_issuer.config import Settings
+from jwt_issuer.oauth.clients import ClientsError
 from jwt_issuer.serving import serve
 from jwt_issuer.stores import StoreError
 from service.environment import parser_for, read_environment

@@ -6,14 +6,14 @@ from contextlib import AbstractAsyncContextManager
 from fastapi import FastAPI, HTTPException, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from jwt_issuer.client_file import ClientFile
-from jwt_issuer.clients import Clients
 from jwt_issuer.config import Settings
 from jwt_issuer.discovery import KEY_SET, TOKEN_ENDPOINT, discovery
-from jwt_issuer.keychain import Keychain
+from jwt_issuer.keys.keychain import Keychain
 from jwt_issuer.metrics import Metrics
-from jwt_issuer.token_endpoint import TokenEndpoint
-from jwt_issuer.token_openapi import OPERATION
+from jwt_issuer.oauth.client_file import ClientFile
+from jwt_issuer.oauth.clients import Clients
+from jwt_issuer.oauth.endpoint import TokenEndpoint
+from jwt_issuer.oauth.openapi import OPERATION
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 

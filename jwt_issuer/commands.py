@@ -10,12 +10,12 @@ from typing import Any
 
 import jwt
 
-from jwt_issuer.client_secrets import hash_secret, new_secret
 from jwt_issuer.config import Settings
 from jwt_issuer.files import replace_file
-from jwt_issuer.keychain import Keychain
-from jwt_issuer.keys import SigningKey, WrongKeyError
-from jwt_issuer.ring import KeyRing, RotationError
+from jwt_issuer.keys.keychain import Keychain
+from jwt_issuer.keys.ring import KeyRing, RotationError
+from jwt_issuer.keys.signing_key import SigningKey, WrongKeyError
+from jwt_issuer.oauth.client_secrets import hash_secret, new_secret
 from jwt_issuer.serving import mint_of, open_place, read_subjects
 from jwt_issuer.tokens import OWN_CLAIMS
 
@@ -103,7 +103,7 @@ def _claim(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not name or not equals:
         raise SystemExit(f"--claim {text!r} is not written name=value.")
-    if name in OWN_CLAIMS:
+    if name in OWN_CLAIMS | {"team"}:
         raise SystemExit(f"--claim {name}: the issuer says this claim itself; leave it out.")
     return name, value
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from jwt_issuer.keys import ALGORITHM
+from jwt_issuer.keys.signing_key import ALGORITHM
 
 KEY_SET = "/.well-known/jwks.json"
 TOKEN_ENDPOINT = "/token"  # noqa: S105 - a path

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jwt_issuer.files import PUBLIC, locked, private_folder, replace_file
-from jwt_issuer.ring import KeyRing
-from jwt_issuer.ring_document import WrongRingError, read_ring, write_ring
+from jwt_issuer.keys.document import WrongRingError, read_ring, write_ring
+from jwt_issuer.keys.ring import KeyRing
 from jwt_issuer.stores import StoreError
 
 

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from jwt_issuer.ring import State
+from jwt_issuer.keys.ring import State
 from jwt_issuer.upkeep import Upkeep
 
 

@@ -10,12 +10,12 @@ from socket import gethostname
 from fastapi import FastAPI
 
 from jwt_issuer.app import Stopping, create_app
-from jwt_issuer.client_file import ClientFile
-from jwt_issuer.clients import Terms
 from jwt_issuer.config import Settings
 from jwt_issuer.folder import KeyFolder, TokenFolder
-from jwt_issuer.keychain import Keychain
+from jwt_issuer.keys.keychain import Keychain
 from jwt_issuer.metrics import Metrics
+from jwt_issuer.oauth.client_file import ClientFile
+from jwt_issuer.oauth.clients import Terms
 from jwt_issuer.stores import Alone, KeyStore, Leadership, TokenStore
 from jwt_issuer.tokens import Mint, Subject, subjects_of
 from jwt_issuer.upkeep import Upkeep

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from jwt_issuer.ring import KeyRing
+from jwt_issuer.keys.ring import KeyRing
 
 
 class StoreError(Exception):

@@ -7,11 +7,11 @@ from typing import Any
 
 import jwt
 
-from jwt_issuer.keychain import Keychain
+from jwt_issuer.keys.keychain import Keychain
 from service.teams import Team
 
-OWN_CLAIMS = frozenset({"iss", "sub", "team", "aud", "iat", "exp"})
-"""What the issuer says itself, and nobody else may."""
+OWN_CLAIMS = frozenset({"iss", "sub", "aud", "exp", "iat", "nbf", "jti", "scope", "client_id"})
+"""What the issuer says itself, and nobody else may. So it is with `team`, where the team list gives it."""
 
 
 @dataclass(frozen=True)

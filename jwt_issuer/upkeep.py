@@ -6,9 +6,9 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from jwt_issuer.keychain import Keychain
-from jwt_issuer.keys import SigningKey
-from jwt_issuer.ring import KeyRing, RotationError, State
+from jwt_issuer.keys.keychain import Keychain
+from jwt_issuer.keys.ring import KeyRing, RotationError, State
+from jwt_issuer.keys.signing_key import SigningKey
 from jwt_issuer.stores import Alone, Leadership, StoreError, TokenStore
 from jwt_issuer.tokens import Mint, Subject
 

@@ -16,14 +16,20 @@ class ChatTextPart(BaseModel):
     text: Text
 
 
+class ChatOtherPart(BaseModel):
+    """A picture, a sound, a file or a refusal: it is accepted, and not read."""
+
+    type: Annotated[Text, Field(json_schema_extra={"not": {"const": "text"}})]
+
+
 class ChatSystemMessage(BaseModel):
-    role: Literal["system", "developer", "user"]
-    content: Text | list[ChatTextPart]
+    role: Literal["system", "developer", "user", "function"]
+    content: Text | list[ChatTextPart | ChatOtherPart]
 
 
 class ChatAssistantMessage(BaseModel):
     role: Literal["assistant"]
-    content: Text | list[ChatTextPart] | None = None
+    content: Text | list[ChatTextPart | ChatOtherPart] | None = None
 
 
 class ChatFunction(BaseModel):
@@ -34,6 +40,13 @@ class ChatFunction(BaseModel):
 class ChatTool(BaseModel):
     type: Literal["function"]
     function: ChatFunction
+
+
+class ChatCustomTool(BaseModel):
+    """It is accepted, and never called."""
+
+    type: Literal["custom"]
+    custom: ChatFunction
 
 
 class ChatCompletionRequest(BaseModel):
@@ -59,7 +72,7 @@ class ChatCompletionRequest(BaseModel):
     logit_bias: Object | None = None
     metadata: Object | None = None
     response_format: Object | None = None
-    tools: Annotated[list[ChatTool], Field(min_length=1, max_length=128)] | None = None
+    tools: Annotated[list[ChatTool | ChatCustomTool], Field(min_length=1, max_length=128)] | None = None
     parallel_tool_calls: bool | None = None
 
 

@@ -7,8 +7,8 @@ from kubernetes.client import V1Secret
 
 from jwt_issuer.cluster.objects import Objects
 from jwt_issuer.cluster.ownership import owned
-from jwt_issuer.ring import KeyRing
-from jwt_issuer.ring_document import WrongRingError, read_ring, write_ring
+from jwt_issuer.keys.document import WrongRingError, read_ring, write_ring
+from jwt_issuer.keys.ring import KeyRing
 from jwt_issuer.stores import StoreError
 
 NAME = "jwt-issuer-keys"

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import httpx
 import jwt
 import pytest
 
+from jwt_issuer.oauth.client_secrets import hash_secret
 from runner.talk import Agent
 from tests.systems import Running, policy, running, team_list
 from tests.waiting import until
@@ -21,22 +22,28 @@ PLENTY = (1_000_000_000, 2_000_000_000)
 ISSUER = {
     "JWT_ISSUER_TTL": "8",
     "JWT_ISSUER_MAX_AGE": "1",
-    "JWT_ISSUER_OVERLAP": "6",
-    "GATEWAY_JWKS_CACHE": "1",
+    "JWT_ISSUER_OVERLAP": "8",
+    "JWT_ISSUER_CLIENT_TTL": "8",
+    "GATEWAY_JWKS_CACHE": "4",
 }
 """A rotation in half a minute. The overlap is longer than what the issuer, the cache and the gateway take to hear of a key."""
+
+SECRET = "a secret of no importance"
 
 
 @pytest.fixture
 async def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
     for name, value in ISSUER.items():
         monkeypatch.setenv(name, value)
+    clients = tmp_path / "clients.yaml"
+    clients.write_text(f"clients: [{{client_id: ci, secret_hash: '{hash_secret(SECRET)}', sub: dba-user}}]", encoding="utf-8")
+    monkeypatch.setenv("JWT_ISSUER_CLIENTS", str(clients))
     async with running(tmp_path, teams=team_list("dba"), budgets=policy(dba=PLENTY), agents=True) as started:
         yield started
 
 
 class Traffic:
-    """Users who call the gateway and one who talks to the agent, until told to stop."""
+    """Users who call the gateway, a program that asks for its tokens, and one who talks to the agent, until told to stop."""
 
     def __init__(self, system: Running) -> None:
         self.statuses: list[int] = []
@@ -46,7 +53,8 @@ class Traffic:
 
     @contextmanager
     def flowing(self, http: httpx.AsyncClient) -> Iterator[None]:
-        tasks = [asyncio.create_task(self._call(http)) for _ in range(4)] + [asyncio.create_task(self._talk())]
+        flows = [*(self._call(http, self._kept) for _ in range(3)), self._call(http, self._issued), self._talk()]
+        tasks = [asyncio.create_task(flow) for flow in flows]
         try:
             yield
             failed = next((task for task in tasks if task.done()), None)
@@ -55,9 +63,18 @@ class Traffic:
             for task in tasks:
                 task.cancel()
 
-    async def _call(self, http: httpx.AsyncClient) -> None:
+    async def _kept(self, _: httpx.AsyncClient) -> str:
+        return self._system.system.token("dba-user")
+
+    async def _issued(self, http: httpx.AsyncClient) -> str:
+        grant = {"grant_type": "client_credentials"}
+        answer = await http.post(f"{self._system.system.addresses.jwt_issuer}/token", data=grant, auth=("ci", SECRET))
+        token: str = answer.json()["access_token"]
+        return token
+
+    async def _call(self, http: httpx.AsyncClient, token_of: Callable[[httpx.AsyncClient], Awaitable[str]]) -> None:
         while True:
-            token = self._system.system.token("dba-user")
+            token = await token_of(http)
             answer = await self._system.call(http, token, {"messages": [{"role": "user", "content": "Hello."}]})
             self.statuses.append(answer.status_code)
             if answer.status_code == 200:

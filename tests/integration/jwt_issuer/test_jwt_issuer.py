@@ -14,8 +14,8 @@ import jwt
 import pytest
 
 from jwt_issuer.folder import KeyFolder
-from jwt_issuer.keys import SigningKey
-from jwt_issuer.ring import KeyRing
+from jwt_issuer.keys.ring import KeyRing
+from jwt_issuer.keys.signing_key import SigningKey
 from tests.integration.mock_llm.serving import PATIENCE, a_process, free_port, serving, wait_until_healthy
 
 TEAMS = """\
@@ -255,7 +255,7 @@ COUNT_UP = """
 import sys
 from pathlib import Path
 from jwt_issuer.folder import KeyFolder
-from jwt_issuer.keychain import Keychain
+from jwt_issuer.keys.keychain import Keychain
 
 keychain = Keychain(KeyFolder(Path(sys.argv[1])))
 for ttl in range(1, 10**9):

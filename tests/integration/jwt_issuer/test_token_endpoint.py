@@ -13,14 +13,14 @@ import uvicorn
 from fastapi import FastAPI, Response
 from prometheus_client import CollectorRegistry, Counter
 
-from jwt_issuer.client_file import ClientFile
-from jwt_issuer.client_secrets import hash_secret, new_secret
-from jwt_issuer.clients import Terms
 from jwt_issuer.folder import KeyFolder
-from jwt_issuer.keychain import Keychain
-from jwt_issuer.throttle import FREE
-from jwt_issuer.token_endpoint import AT_ONCE, WAITING, TokenEndpoint
-from jwt_issuer.token_openapi import OPERATION
+from jwt_issuer.keys.keychain import Keychain
+from jwt_issuer.oauth.client_file import ClientFile
+from jwt_issuer.oauth.client_secrets import hash_secret, new_secret
+from jwt_issuer.oauth.clients import Terms
+from jwt_issuer.oauth.endpoint import AT_ONCE, WAITING, TokenEndpoint
+from jwt_issuer.oauth.openapi import OPERATION
+from jwt_issuer.oauth.throttle import FREE
 from jwt_issuer.tokens import Subject
 from tests.waiting import until
 

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from jwt_issuer.config import Settings
-from jwt_issuer.keychain import Keychain
-from jwt_issuer.keys import SigningKey
+from jwt_issuer.keys.keychain import Keychain
+from jwt_issuer.keys.signing_key import SigningKey
 from jwt_issuer.tokens import Mint
 from service.environment import SharedSettings
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 
-from jwt_issuer.keys import SigningKey
-from jwt_issuer.ring import KeyRing
+from jwt_issuer.keys.ring import KeyRing
+from jwt_issuer.keys.signing_key import SigningKey
 from jwt_issuer.stores import StoreAwayError
 
 START = 1_700_000_000

@@ -9,12 +9,12 @@ import pytest
 from fastapi import FastAPI
 
 from jwt_issuer.app import Lifespan, Stopping, create_app
-from jwt_issuer.client_file import ClientFile
-from jwt_issuer.client_secrets import hash_secret
-from jwt_issuer.clients import Terms
 from jwt_issuer.config import Settings
-from jwt_issuer.keychain import Keychain
+from jwt_issuer.keys.keychain import Keychain
 from jwt_issuer.metrics import Metrics
+from jwt_issuer.oauth.client_file import ClientFile
+from jwt_issuer.oauth.client_secrets import hash_secret
+from jwt_issuer.oauth.clients import Terms
 from jwt_issuer.tokens import Mint, Subject
 from jwt_issuer.upkeep import Upkeep
 

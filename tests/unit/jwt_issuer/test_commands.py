@@ -11,11 +11,11 @@ import jwt
 import pytest
 
 from jwt_issuer import commands
-from jwt_issuer.client_secrets import SecretHash
 from jwt_issuer.config import Settings
 from jwt_issuer.folder import KeyFolder
-from jwt_issuer.keychain import Keychain
-from jwt_issuer.ring import KeyRing, State
+from jwt_issuer.keys.keychain import Keychain
+from jwt_issuer.keys.ring import KeyRing, State
+from jwt_issuer.oauth.client_secrets import SecretHash
 
 from .modes import mode
 from .pems import a_curve, a_locked_key, a_public_key, a_small_key

@@ -9,8 +9,8 @@ from threading import Barrier
 import pytest
 
 from jwt_issuer.folder import KeyFolder, TokenFolder
-from jwt_issuer.ring import KeyRing
-from jwt_issuer.ring_document import read_ring, write_ring
+from jwt_issuer.keys.document import read_ring, write_ring
+from jwt_issuer.keys.ring import KeyRing
 from jwt_issuer.stores import StoreError
 
 from .modes import mode

@@ -8,7 +8,7 @@ import pytest
 from jwt_issuer.__main__ import main
 from jwt_issuer.config import Settings
 from jwt_issuer.folder import KeyFolder
-from jwt_issuer.keys import SigningKey
+from jwt_issuer.keys.signing_key import SigningKey
 
 from .modes import mode
 

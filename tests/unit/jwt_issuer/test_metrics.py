@@ -1,12 +1,11 @@
 import pytest
 
-from jwt_issuer.keychain import Keychain
+from jwt_issuer.keys.keychain import Keychain
 from jwt_issuer.metrics import Metrics
-from jwt_issuer.ring import KeyRing
 from jwt_issuer.tokens import Mint, Subject
 from jwt_issuer.upkeep import Upkeep
 
-from .rings import START, Clock, RingStore, a_key
+from .rings import START, Clock, a_key
 from .test_upkeep import Tokens
 
 OVERLAP = 1200
@@ -38,12 +37,12 @@ def test_the_keys_are_counted_by_their_state(metrics: Metrics, upkeep: Upkeep, c
     assert states(metrics) == {"next": 0, "current": 1, "retiring": 1}
 
 
-def test_the_age_of_the_key_that_signs_is_told(metrics: Metrics, store: RingStore, upkeep: Upkeep, clock: Clock) -> None:
+def test_the_age_is_that_of_the_key_that_signs_since_it_does(metrics: Metrics, upkeep: Upkeep, clock: Clock) -> None:
+    upkeep.keychain.change(lambda ring: ring.with_next(a_key(1), START, OVERLAP))
     clock.now = START + 50
     assert value(metrics, "key_age_seconds") == 50
-    store.ring = KeyRing.of(a_key(1), START + 20)
-    upkeep.keychain.refresh()
-    assert value(metrics, "key_age_seconds") == 30
+    clock.now = START + OVERLAP + 7
+    assert value(metrics, "key_age_seconds") == 7
 
 
 def test_the_tokens_are_counted_by_whoever_leads(metrics: Metrics, upkeep: Upkeep, clock: Clock) -> None:

@@ -4,9 +4,9 @@ from typing import Any
 import jwt
 import pytest
 
-from jwt_issuer.keychain import Keychain
-from jwt_issuer.keys import SigningKey
-from jwt_issuer.ring import LEEWAY
+from jwt_issuer.keys.keychain import Keychain
+from jwt_issuer.keys.ring import LEEWAY
+from jwt_issuer.keys.signing_key import SigningKey
 from jwt_issuer.tokens import Mint, Subject, subjects_of
 from service.teams import Team
 

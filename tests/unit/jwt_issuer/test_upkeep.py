@@ -7,8 +7,8 @@ import jwt
 import pytest
 
 from jwt_issuer.folder import KeyFolder, TokenFolder
-from jwt_issuer.keychain import Keychain
-from jwt_issuer.ring import LEEWAY, KeyRing, State
+from jwt_issuer.keys.keychain import Keychain
+from jwt_issuer.keys.ring import LEEWAY, KeyRing, State
 from jwt_issuer.stores import StoreAwayError, StoreError
 from jwt_issuer.tokens import Mint, Subject
 from jwt_issuer.upkeep import LOOK_EVERY, TOKENS_EVERY, Upkeep
@@ -304,12 +304,14 @@ def test_a_key_signs_for_as_long_as_was_asked_for(upkeep: Upkeep, store: RingSto
     assert store.ring.keys[1].signs_from == START + 5000
 
 
-def test_no_other_key_is_added_while_one_waits(upkeep: Upkeep, clock: Clock) -> None:
+def test_no_other_key_is_tried_while_one_waits(upkeep: Upkeep, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     upkeep.rotate_every = OVERLAP + 1
     clock.now += 10 * OVERLAP
     upkeep.look()
-    looks(upkeep, clock, OVERLAP - LOOK_EVERY)
+    looks(upkeep, clock, 5 * LOOK_EVERY)
     assert all_states(upkeep) == [State.CURRENT, State.NEXT]
+    assert "Somebody else" not in caplog.text
 
 
 def test_who_loses_the_race_to_rotate_takes_the_winners_key(

@@ -11,8 +11,8 @@ from kubernetes.config import incluster_config
 
 from jwt_issuer.cluster import open_cluster
 from jwt_issuer.cluster.connection import connect
-from jwt_issuer.keys import SigningKey
-from jwt_issuer.ring import KeyRing
+from jwt_issuer.keys.ring import KeyRing
+from jwt_issuer.keys.signing_key import SigningKey
 from jwt_issuer.stores import StoreAwayError, StoreError
 from tests.integration.jwt_issuer.cluster.certificates import authority
 from tests.integration.jwt_issuer.cluster.kubernetes_api import KubernetesApi

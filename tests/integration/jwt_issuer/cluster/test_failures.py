@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from jwt_issuer.cluster import Cluster, objects
-from jwt_issuer.keys import SigningKey
-from jwt_issuer.ring import KeyRing
+from jwt_issuer.keys.ring import KeyRing
+from jwt_issuer.keys.signing_key import SigningKey
 from jwt_issuer.stores import StoreAwayError, StoreError
 from tests.integration.jwt_issuer.cluster.kubernetes_api import KubernetesApi
 

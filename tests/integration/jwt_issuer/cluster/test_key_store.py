@@ -6,9 +6,9 @@ import threading
 import pytest
 
 from jwt_issuer.cluster import Cluster
-from jwt_issuer.keys import SigningKey
-from jwt_issuer.ring import KeyRing, RotationError
-from jwt_issuer.ring_document import write_ring
+from jwt_issuer.keys.document import write_ring
+from jwt_issuer.keys.ring import KeyRing, RotationError
+from jwt_issuer.keys.signing_key import SigningKey
 from jwt_issuer.stores import StoreAwayError, StoreError
 from tests.integration.jwt_issuer.cluster.conftest import OpenCluster
 from tests.integration.jwt_issuer.cluster.kubernetes_api import Document, KubernetesApi

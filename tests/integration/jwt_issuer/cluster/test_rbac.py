@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from jwt_issuer.cluster import Cluster
-from jwt_issuer.keys import SigningKey
-from jwt_issuer.ring import KeyRing
+from jwt_issuer.keys.ring import KeyRing
+from jwt_issuer.keys.signing_key import SigningKey
 from jwt_issuer.stores import StoreError
 from jwt_issuer.tokens import subjects_of
 from service.teams import read_teams

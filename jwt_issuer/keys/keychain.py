@@ -8,8 +8,8 @@ from typing import Any
 
 import jwt
 
-from jwt_issuer.keys import ALGORITHM, SigningKey
-from jwt_issuer.ring import KeyRing, State
+from jwt_issuer.keys.ring import KeyRing, State
+from jwt_issuer.keys.signing_key import ALGORITHM, SigningKey
 from jwt_issuer.stores import KeyStore
 
 

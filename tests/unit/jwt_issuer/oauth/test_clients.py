@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import yaml
 
-from jwt_issuer.client_secrets import Cost, SecretHash, hash_secret
-from jwt_issuer.clients import Client, Clients, ClientsError, read_clients
+from jwt_issuer.oauth.client_secrets import Cost, SecretHash, hash_secret
+from jwt_issuer.oauth.clients import Client, Clients, ClientsError, read_clients
 from jwt_issuer.tokens import Subject, subjects_of
 from service.teams import read_teams
 
@@ -195,7 +195,7 @@ def test_an_empty_list_lets_nobody_in(file: Path) -> None:
 
 
 def test_the_example_suits_the_team_list_that_stands_beside_it() -> None:
-    policy = Path(__file__).parents[3] / "policy"
+    policy = Path(__file__).parents[4] / "policy"
     subjects = subjects_of(read_teams(policy / "teams.yaml"))
     terms = type(TERMS)(subjects, audience="mock-llm", ttl=900, longest_ttl=86_400)
     assert len(read_clients(policy / "clients.example.yaml", terms)) == 2

@@ -6,8 +6,8 @@ import pytest
 from starlette.requests import Request
 from starlette.types import Message
 
-from jwt_issuer.token_errors import TokenError
-from jwt_issuer.token_request import LARGEST_BODY, TokenRequest, read_token_request
+from jwt_issuer.oauth.errors import TokenError
+from jwt_issuer.oauth.request import LARGEST_BODY, TokenRequest, read_token_request
 
 from .token_clients import basic
 

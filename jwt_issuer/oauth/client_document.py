@@ -16,12 +16,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationError
 
-from jwt_issuer.client_secrets import SecretHash
+from jwt_issuer.oauth.client_secrets import SecretHash
+from jwt_issuer.tokens import OWN_CLAIMS
 from service.yaml_files import place_in
 
 Claim = str | int | float | bool | list[str]
-
-SET_BY_ISSUER = frozenset({"iss", "sub", "aud", "exp", "iat", "nbf", "jti", "scope", "client_id"})
 
 # Unreserved in RFC 3986: many client libraries leave out the encoding that RFC 6749, 2.3.1 asks for, and these need none.
 _CLIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,127}")
@@ -54,7 +53,7 @@ def _checked_claims(claims: object) -> Mapping[str, Claim]:
     for name, value in claims.items():
         if not isinstance(name, str) or not name:
             raise ValueError("a claim has a name that is not text: put it into quotes")
-        if name in SET_BY_ISSUER:
+        if name in OWN_CLAIMS:
             raise ValueError(f"the issuer sets {name!r} itself: leave it out")
         if not _is_claim(value):
             raise ValueError(f"{name[:80]!r} must be text, a number, true, false or a list of texts: write one of these")

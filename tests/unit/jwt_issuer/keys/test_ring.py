@@ -5,9 +5,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from jwt_issuer.ring import LEEWAY, KeyRing, RotationError, State
-
-from .rings import START, a_key
+from jwt_issuer.keys.ring import LEEWAY, KeyRing, RotationError, State
+from tests.unit.jwt_issuer.rings import START, a_key
 
 OVERLAP = 1200
 KEYS = 12

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jwt_issuer.clients import Clients
 from jwt_issuer.folder import KeyFolder
-from jwt_issuer.keychain import Keychain
-from jwt_issuer.ring import KeyRing
+from jwt_issuer.keys.keychain import Keychain
+from jwt_issuer.keys.ring import KeyRing
+from jwt_issuer.oauth.clients import Clients
+from jwt_issuer.oauth.errors import CODES
+from jwt_issuer.oauth.throttle import FREE
 from jwt_issuer.stores import StoreAwayError
-from jwt_issuer.throttle import FREE
-from jwt_issuer.token_errors import CODES
 
 from .token_clients import CI, GRANT, SECRET, Tokens, basic, error_of, fail, form, post
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from jwt_issuer.client_document import Claim, ClientDocument, ClientEntry, place_and_reason
-from jwt_issuer.client_secrets import SecretHash
+from jwt_issuer.oauth.client_document import Claim, ClientDocument, ClientEntry, place_and_reason
+from jwt_issuer.oauth.client_secrets import SecretHash
 from jwt_issuer.tokens import Subject
 from service.yaml_files import UnreadableError, read_yaml
 

@@ -5,10 +5,9 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from jwt_issuer.keys import SigningKey, WrongKeyError, thumbprint
-
-from .pems import a_curve, a_locked_key, a_public_key, a_small_key
-from .rings import a_key
+from jwt_issuer.keys.signing_key import SigningKey, WrongKeyError, thumbprint
+from tests.unit.jwt_issuer.pems import a_curve, a_locked_key, a_public_key, a_small_key
+from tests.unit.jwt_issuer.rings import a_key
 
 
 def test_a_new_key_is_long_enough_and_another_each_time() -> None:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from pathlib import Path
 
-from jwt_issuer.clients import Clients, ClientsError, Terms, read_clients
+from jwt_issuer.oauth.clients import Clients, ClientsError, Terms, read_clients
 
 logger = logging.getLogger(__name__)
 

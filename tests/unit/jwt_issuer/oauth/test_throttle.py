@@ -1,6 +1,6 @@
 import pytest
 
-from jwt_issuer.throttle import FORGOTTEN_AFTER, FREE, LONGEST_WAIT, MOST_GUESSERS, Guesser, Throttle
+from jwt_issuer.oauth.throttle import FORGOTTEN_AFTER, FREE, LONGEST_WAIT, MOST_GUESSERS, Guesser, Throttle
 
 from .token_clients import Clock
 

@@ -10,13 +10,13 @@ from prometheus_client import Counter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from jwt_issuer.clients import Client, Clients
-from jwt_issuer.keychain import Keychain
+from jwt_issuer.keys.keychain import Keychain
+from jwt_issuer.oauth.clients import Client, Clients
+from jwt_issuer.oauth.errors import CODES, NO_STORE, TokenError, invalid_client, slow_down, unavailable
+from jwt_issuer.oauth.request import TokenRequest, read_token_request
+from jwt_issuer.oauth.throttle import Guesser, Throttle
+from jwt_issuer.oauth.turns import BusyError, Turns
 from jwt_issuer.stores import StoreError
-from jwt_issuer.throttle import Guesser, Throttle
-from jwt_issuer.token_errors import CODES, NO_STORE, TokenError, invalid_client, slow_down, unavailable
-from jwt_issuer.token_request import TokenRequest, read_token_request
-from jwt_issuer.turns import BusyError, Turns
 
 logger = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jwt_issuer.client_secrets import Cost, SecretHash, WrongHashError, hash_secret, new_secret
+from jwt_issuer.oauth.client_secrets import Cost, SecretHash, WrongHashError, hash_secret, new_secret
 
 SALT, DIGEST = "A" * 22, "A" * 43
 

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from jwt_issuer.turns import BusyError, Turns
+from jwt_issuer.oauth.turns import BusyError, Turns
 from tests.waiting import until
 
 pytestmark = pytest.mark.anyio

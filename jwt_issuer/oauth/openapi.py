@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from jwt_issuer.token_errors import CODES
-from jwt_issuer.token_request import FORM, GRANT, LARGEST_BODY
+from jwt_issuer.oauth.errors import CODES
+from jwt_issuer.oauth.request import FORM, GRANT, LARGEST_BODY
 
 _TEXT = {"type": "string", "pattern": r"^[ -~]+$", "maxLength": 256}
 

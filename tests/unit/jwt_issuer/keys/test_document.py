@@ -3,11 +3,10 @@ from typing import Any
 
 import pytest
 
-from jwt_issuer.ring import KeyRing
-from jwt_issuer.ring_document import WrongRingError, read_ring, write_ring
-
-from .pems import a_curve, a_small_key
-from .rings import START, a_key
+from jwt_issuer.keys.document import WrongRingError, read_ring, write_ring
+from jwt_issuer.keys.ring import KeyRing
+from tests.unit.jwt_issuer.pems import a_curve, a_small_key
+from tests.unit.jwt_issuer.rings import START, a_key
 
 RING = KeyRing.of(a_key(0), START).signing_for(600, START).with_next(a_key(1), START + 5, 1200)
 

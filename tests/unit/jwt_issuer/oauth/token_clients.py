@@ -9,10 +9,10 @@ from prometheus_client import CollectorRegistry, Counter
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from jwt_issuer.client_secrets import Cost, SecretHash
-from jwt_issuer.clients import Client, Clients, Terms
-from jwt_issuer.keychain import Keychain
-from jwt_issuer.token_endpoint import TokenEndpoint
+from jwt_issuer.keys.keychain import Keychain
+from jwt_issuer.oauth.client_secrets import Cost, SecretHash
+from jwt_issuer.oauth.clients import Client, Clients, Terms
+from jwt_issuer.oauth.endpoint import TokenEndpoint
 from jwt_issuer.tokens import Subject
 
 ISSUER = "agentic-budgets"

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from jwt_issuer.client_secrets import SecretHash
-from jwt_issuer.clients import Clients
 from jwt_issuer.folder import KeyFolder
-from jwt_issuer.keychain import Keychain
-from jwt_issuer.throttle import FREE
-from jwt_issuer.token_endpoint import AT_ONCE, WAITING
+from jwt_issuer.keys.keychain import Keychain
+from jwt_issuer.oauth.client_secrets import SecretHash
+from jwt_issuer.oauth.clients import Clients
+from jwt_issuer.oauth.endpoint import AT_ONCE, WAITING
+from jwt_issuer.oauth.throttle import FREE
 from tests.waiting import until
 
 from .token_clients import ALICE, CHEAP, CI, MALLORY, Tokens, error_of, fail, form, post

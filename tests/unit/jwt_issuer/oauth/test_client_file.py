@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from jwt_issuer.client_file import ClientFile
-from jwt_issuer.client_secrets import hash_secret
-from jwt_issuer.clients import ClientsError
+from jwt_issuer.oauth.client_file import ClientFile
+from jwt_issuer.oauth.client_secrets import hash_secret
+from jwt_issuer.oauth.clients import ClientsError
 
 from .token_clients import TERMS
 

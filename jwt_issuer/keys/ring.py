@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from jwt_issuer.keys import SigningKey
+from jwt_issuer.keys.signing_key import SigningKey
 
 LEEWAY = 10
 """Seconds that a retiring key stays beyond its last token, for clocks that differ and signers that have not heard yet."""

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 from starlette.requests import ClientDisconnect, Request
 
-from jwt_issuer.token_errors import TokenError, body_too_large, invalid_client, invalid_request
+from jwt_issuer.oauth.errors import TokenError, body_too_large, invalid_client, invalid_request
 
 FORM = "application/x-www-form-urlencoded"
 GRANT = "client_credentials"

@@ -7,9 +7,9 @@ import httpx
 import jwt
 import pytest
 
-from jwt_issuer.clients import Clients
 from jwt_issuer.folder import KeyFolder
-from jwt_issuer.keychain import Keychain
+from jwt_issuer.keys.keychain import Keychain
+from jwt_issuer.oauth.clients import Clients
 
 from .token_clients import BARE, CI, GRANT, ISSUER, SECRET, Tokens, basic, error_of, form, post
 

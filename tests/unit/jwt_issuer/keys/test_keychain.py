@@ -15,12 +15,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.types import Options
 
 from jwt_issuer.folder import KeyFolder
-from jwt_issuer.keychain import Keychain
-from jwt_issuer.keys import SigningKey
-from jwt_issuer.ring import LEEWAY, KeyRing
+from jwt_issuer.keys.keychain import Keychain
+from jwt_issuer.keys.ring import LEEWAY, KeyRing
+from jwt_issuer.keys.signing_key import SigningKey
 from jwt_issuer.stores import StoreAwayError, StoreError
-
-from .rings import START, Clock, RingStore, a_key
+from tests.unit.jwt_issuer.rings import START, Clock, RingStore, a_key
 
 OVERLAP = 1200
 CLAIMS = {"iss": "agentic-budgets", "aud": "mock-llm", "sub": "alice"}

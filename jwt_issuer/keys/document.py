@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from jwt_issuer.keys import SigningKey, WrongKeyError
-from jwt_issuer.ring import KeyRing, RingKey
+from jwt_issuer.keys.ring import KeyRing, RingKey
+from jwt_issuer.keys.signing_key import SigningKey, WrongKeyError
 
 Seconds = Annotated[int, Field(strict=True, ge=0)]
 
