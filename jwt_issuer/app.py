@@ -50,6 +50,7 @@ def create_app(
         description="Signs the tokens that say for whom an agent or a user calls, and publishes the keys to verify them with.",
         lifespan=lifespan,
     )
+    current = clients.current if clients else _nobody
     cached = {"cache-control": f"public, max-age={settings.max_age}"}
 
     @app.get(KEY_SET, response_class=Response, responses={200: {"content": {"application/json": {}}}})
@@ -63,13 +64,10 @@ def create_app(
         """The issuer's name and endpoints (OpenID Connect Discovery 1.0, RFC 8414)."""
         # The endpoints are those of the address that was asked, so a shared cache must not mix them up.
         response.headers.update(cached | {"vary": "host"})
-        return discovery(
-            settings.issuer, settings.url or str(request.base_url).rstrip("/"), clients.scopes() if clients else ()
-        )
+        url = settings.url or str(request.base_url).rstrip("/")
+        return discovery(settings.issuer, url, (await current()).scopes)
 
-    tokens = TokenEndpoint(
-        clients.current if clients else _nobody, keychain, issuer=settings.issuer, outcomes=metrics.token_requests
-    )
+    tokens = TokenEndpoint(current, keychain, issuer=settings.issuer, outcomes=metrics.token_requests)
     app.add_api_route(TOKEN_ENDPOINT, tokens.answer, methods=["POST"], openapi_extra=OPERATION, response_model=None)
 
     @app.get("/healthz")

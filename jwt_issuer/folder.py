@@ -44,11 +44,17 @@ class KeyFolder:
         with _named_errors():
             folder = private_folder(self.path.parent)
             with locked(folder / ".lock"):
+                self._remove_half_written(folder)
                 before = self.read()
                 after = change(before)
                 if after is not before:
                     replace_file(self.path, write_ring(after))
                 return after
+
+    def _remove_half_written(self, folder: Path) -> None:
+        """What a writer left that was killed, for it holds keys. Nobody else writes meanwhile."""
+        for path in folder.glob(f".{self.path.name}.*.tmp"):
+            path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def serve(settings: Settings) -> None:
     place = open_place(settings)
     # The address first: a second issuer that cannot have it must leave the first one's keys and tokens alone.
     listening = listen(settings.host, settings.port, "JWT_ISSUER_PORT")
-    keychain = Keychain(place.keys)
+    keychain = Keychain(place.keys, overlap=settings.overlap)
     upkeep = Upkeep(
         keychain,
         place.tokens,

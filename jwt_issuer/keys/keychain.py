@@ -10,19 +10,24 @@ import jwt
 
 from jwt_issuer.keys.ring import KeyRing, State
 from jwt_issuer.keys.signing_key import ALGORITHM, SigningKey
-from jwt_issuer.stores import KeyStore
+from jwt_issuer.stores import KeyStore, StoreAwayError
 
 
 class Keychain:
     """The ring as it was when last read; another process may rotate it, so `refresh` is to be called every few seconds.
 
-    A store that is away leaves the ring as it was: keys that are in memory sign and verify. `clock` tells seconds since 1970.
+    A store that is away leaves the ring as it was: its keys verify, and sign for `overlap` seconds more. After that another key
+    may sign that this process has not heard of, and what it signed itself could outlive its key.
+
+    `clock` tells seconds since 1970.
     """
 
-    def __init__(self, store: KeyStore, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: KeyStore, clock: Callable[[], float] = time.time, overlap: float = float("inf")) -> None:
         """Makes the first key where there is none. Raises StoreError."""
         self._store = store
         self._clock = clock
+        self._overlap = overlap
+        self._heard = clock()
         self._changing = threading.Lock()
         self._ring = store.read() or store.update(lambda ring: ring or KeyRing.of(SigningKey.generate(), int(clock())))
 
@@ -33,7 +38,9 @@ class Keychain:
     def refresh(self) -> None:
         """Raises StoreError."""
         with self._changing:
+            asked = self._clock()
             self._ring = self._store.read() or self._ring
+            self._heard = asked
 
     def key_set(self) -> bytes:
         """The public keys, the one that signs first, as a JSON Web Key Set."""
@@ -43,9 +50,12 @@ class Keychain:
     def sign(self, claims: Mapping[str, Any], ttl: int) -> str:
         """A compact JWS of the claims with `iat` and `exp`, by the current key. `ttl` is in seconds.
 
-        Raises StoreError where the key is to be kept longer for this token than it is known to be, and nobody can be told.
+        Raises StoreError where the key is to be kept longer for this token than it is known to be, and nobody can be told; and
+        where it is not known which key signs by now.
         """
         now = self._clock()
+        if now - self._heard > self._overlap:
+            raise StoreAwayError("The keys could not be read for longer than the overlap of a rotation, so none of them signs.")
         ring = self._ring
         if ring.signing_for(ttl, now) is not ring:
             ring = self.change(lambda stored: stored.signing_for(ttl, now))
@@ -68,5 +78,7 @@ class Keychain:
     def change(self, change: Callable[[KeyRing], KeyRing]) -> KeyRing:
         """The ring as it is then. Raises StoreError, and what `change` raises."""
         with self._changing:
+            asked = self._clock()
             self._ring = self._store.update(lambda stored: change(stored or self._ring))
+            self._heard = asked
             return self._ring

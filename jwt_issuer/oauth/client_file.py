@@ -22,10 +22,6 @@ class ClientFile:
         self._seen = _stamp(path)
         self._clients = read_clients(path, terms)
 
-    def scopes(self) -> frozenset[str]:
-        """All that some client may have, as far as the file has been read."""
-        return self._clients.scopes
-
     async def current(self) -> Clients:
         """Those of the file as it is, or as it was when it was last good."""
         if _stamp(self._path) != self._seen:

@@ -82,6 +82,13 @@ def test_only_the_owner_can_read_the_keys(keys: KeyFolder) -> None:
     assert names(keys.path.parent) == {"ring.json", ".lock"}
 
 
+def test_what_a_killed_writer_has_left_is_removed_for_it_holds_keys(keys: KeyFolder) -> None:
+    kept(keys)
+    (keys.path.parent / ".ring.json.abc123.tmp").write_bytes(b"half of a ring")
+    keys.update(lambda ring: ring or RING)
+    assert names(keys.path.parent) == {"ring.json", ".lock"}
+
+
 @pytest.mark.parametrize("open_to", [0o640, 0o604, 0o620, 0o601])
 def test_keys_that_others_can_get_at_are_refused(keys: KeyFolder, open_to: int) -> None:
     kept(keys).path.chmod(open_to)

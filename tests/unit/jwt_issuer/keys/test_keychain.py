@@ -253,3 +253,36 @@ def test_a_ring_that_cannot_be_used_is_an_error_and_not_another_key(tmp_path: Pa
     KeyFolder(tmp_path).path.write_bytes(b"{")
     with pytest.raises(StoreError):
         Keychain(KeyFolder(tmp_path))
+
+
+def test_who_has_not_heard_of_a_rotation_in_time_signs_no_more(store: RingStore, clock: Clock) -> None:
+    """Somebody may have rotated the moment after the last look, and the old key signs for the overlap from then on."""
+    keychain = Keychain(store, clock, overlap=100)
+    store.away = True
+    clock.now += 100
+    keychain.sign({}, 0)
+    clock.now += 1
+    with pytest.raises(StoreAwayError, match="longer than the overlap"):
+        keychain.sign({}, 0)
+    store.away = False
+    keychain.refresh()
+    keychain.sign({}, 0)
+
+
+def test_a_look_that_fails_is_no_look(store: RingStore, clock: Clock) -> None:
+    keychain = Keychain(store, clock, overlap=100)
+    store.away = True
+    clock.now += 100
+    with pytest.raises(StoreAwayError):
+        keychain.refresh()
+    clock.now += 1
+    with pytest.raises(StoreAwayError):
+        keychain.sign({}, 0)
+
+
+def test_a_change_is_a_look_too(store: RingStore, clock: Clock) -> None:
+    keychain = Keychain(store, clock, overlap=100)
+    clock.now += 100
+    keychain.change(lambda ring: ring)
+    clock.now += 100
+    keychain.sign({}, 0)

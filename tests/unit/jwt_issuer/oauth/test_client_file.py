@@ -49,7 +49,7 @@ async def test_an_edit_holds_from_the_next_request_on(path: Path, caplog: pytest
     clients = await file.current()
     assert clients.find("newcomer")
     assert not clients.find("ci")
-    assert file.scopes() == {"newcomer"}
+    assert (await file.current()).scopes == {"newcomer"}
     assert messages(caplog, logging.INFO) == [f"Took up {path}, which has 1 clients."]
 
 
