@@ -30,7 +30,7 @@ raise: $(VENV)/local.installed
 		$(or $(LIMIT),$(error Say the limit: make raise BUDGET=ID LIMIT=8000)) --windows $(or $(WINDOWS),1)
 
 test: $(VENV)/dev.installed
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n auto --dist loadfile
 
 check: $(VENV)/dev.installed
 	$(VENV)/bin/ruff check

@@ -51,11 +51,17 @@ def verify(settings: Settings, file: Path, audience: str | None) -> None:
     try:
         claims = keychain.verify(token, issuer=settings.issuer, audience=audience or settings.audience)
     except jwt.InvalidTokenError as error:
-        raise SystemExit(f"{file} holds a token that a gateway refuses: {error}.") from None
+        reason = str(error).rstrip(".")
+        expected = f"JWT_ISSUER_ISSUER={settings.issuer} and the audience {audience or settings.audience}"
+        raise SystemExit(f"{file} holds a token that a gateway refuses: {reason}. It was checked for {expected}.") from None
     _print({"verified": True, "header": jwt.get_unverified_header(token), "claims": claims})
 
 
 def secret(out: Path) -> None:
+    if out.exists():
+        raise SystemExit(
+            f"{out} is there already, and may be the secret of a client that uses it. Name another file, or delete it."
+        )
     fresh = new_secret()
     write_private(out, fresh)
     print(hash_secret(fresh))
@@ -66,7 +72,7 @@ def rotate(settings: Settings, key_file: Path | None, at_once: bool) -> None:
     now = int(time.time())
 
     def change(ring: KeyRing | None) -> KeyRing:
-        return KeyRing.of(key, now) if ring is None or at_once else ring.with_next(key, now, settings.overlap)
+        return KeyRing.of(key, now) if ring is None or at_once else ring.with_next(key, now)
 
     try:
         ring = open_place(settings).keys.update(change)
@@ -75,7 +81,10 @@ def rotate(settings: Settings, key_file: Path | None, at_once: bool) -> None:
     if len(ring.keys) == 1:
         print(f"The key {key.kid} signs from now on, and no other is valid any more.")
     else:
-        print(f"The key {key.kid} is published now, and signs from {_when(ring.keys[-1].signs_from)} on.")
+        print(
+            f"The key {key.kid} is next. The issuer publishes it within seconds, or as soon as it runs, and lets it sign after "
+            "JWT_ISSUER_OVERLAP. `jwt-issuer keys` says when that is."
+        )
 
 
 def keys(settings: Settings) -> None:
@@ -86,8 +95,7 @@ def keys(settings: Settings) -> None:
     row = "{:<44}{:<10}{:<22}{:<22}{}"
     print(row.format("kid", "state", "published", "signs from", "leaves").rstrip())
     for place in ring.places(time.time()):
-        leaves = "" if place.leaves_at is None else _when(place.leaves_at)
-        times = (_when(place.key.published), _when(place.key.signs_from), leaves)
+        times = map(_when, (place.key.published, place.key.signs_from, place.leaves_at))
         print(row.format(place.key.kid, place.state, *times).rstrip())
 
 
@@ -128,8 +136,8 @@ def _token_in(file: Path) -> str:
     return token
 
 
-def _when(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _when(seconds: int | None) -> str:
+    return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _print(shown: dict[str, Any]) -> None:

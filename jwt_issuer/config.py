@@ -9,6 +9,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 LONGEST_TTL = 30 * 24 * 3600
 LONGEST_AGE = 24 * 3600
+MOST_KEYS = 16
+"""That may be in the key set at once."""
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _URL = re.compile(r"https?://[^\s?#/]+(/[^\s?#]*)?")
 
 
@@ -86,6 +89,13 @@ class Settings(BaseSettings):
             raise PydanticCustomError("missing", "Field required")
         return state
 
+    @field_validator("namespace", "agents_namespace")
+    @classmethod
+    def _a_namespace(cls, name: str | None) -> str | None:
+        if name is not None and not _LABEL.fullmatch(name):
+            raise ValueError("a namespace has up to 63 lower-case letters, digits and '-'")
+        return name
+
     @field_validator("url")
     @classmethod
     def _an_address(cls, url: str | None) -> str | None:
@@ -115,4 +125,7 @@ class Settings(BaseSettings):
         overlap = info.data.get("overlap", 0)
         if every is not None and every <= overlap:
             raise ValueError(f"{every} s is not longer than JWT_ISSUER_OVERLAP, {overlap} s")
+        longest = max(info.data.get("ttl", 0), info.data.get("longest_ttl", 0))
+        if every is not None and every * MOST_KEYS < longest:
+            raise ValueError(f"with tokens of {longest} s more than {MOST_KEYS} keys would be published at once")
         return every

@@ -26,7 +26,9 @@ class _Standing(Collector):
             keys.add_metric([state], states.count(state))
         yield keys
         yield GaugeMetricFamily(
-            "jwt_issuer_key_age_seconds", "How long the current key has signed.", value=now - ring.current(now).signs_from
+            "jwt_issuer_key_age_seconds",
+            "How long the current key has signed.",
+            value=now - (ring.current(now).signs_from or 0),
         )
         yield GaugeMetricFamily("jwt_issuer_leads", "Whether this replica keeps the tokens up.", value=upkeep.leading)
         yield CounterMetricFamily("jwt_issuer_upkeep_failures", "Looks at keys and tokens that failed.", value=upkeep.failures)

@@ -11,12 +11,12 @@ from fastapi import FastAPI
 
 from jwt_issuer.app import Stopping, create_app
 from jwt_issuer.config import Settings
-from jwt_issuer.folder import KeyFolder, TokenFolder
+from jwt_issuer.folder import FolderLeadership, KeyFolder, TokenFolder
 from jwt_issuer.keys.keychain import Keychain
 from jwt_issuer.metrics import Metrics
 from jwt_issuer.oauth.client_file import ClientFile
 from jwt_issuer.oauth.clients import Terms
-from jwt_issuer.stores import Alone, KeyStore, Leadership, TokenStore
+from jwt_issuer.stores import KeyStore, Leadership, TokenStore
 from jwt_issuer.tokens import Mint, Subject, subjects_of
 from jwt_issuer.upkeep import Upkeep
 from service.http import listen, serve_until_signal
@@ -41,7 +41,7 @@ def open_place(settings: Settings) -> Place:
         cluster = open_cluster(settings.namespace, settings.agents_namespace, settings.identity or gethostname())
         return Place(cluster.keys, cluster.tokens, cluster.lease)
     state = settings.state or Path()
-    return Place(KeyFolder(state), TokenFolder(state), Alone())
+    return Place(KeyFolder(state), TokenFolder(state), FolderLeadership(state))
 
 
 def mint_of(settings: Settings, keychain: Keychain) -> Mint:
@@ -66,9 +66,9 @@ def serve(settings: Settings) -> None:
         place.tokens,
         mint_of(settings, keychain),
         subjects,
+        place.leadership,
         settings.overlap,
         rotate_every=settings.rotate_every,
-        leadership=place.leadership,
     )
     if settings.namespace is None:
         # Whoever finds a local issuer healthy finds the tokens. In a cluster one Secret must not keep the keys from all.

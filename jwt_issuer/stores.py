@@ -42,18 +42,6 @@ class Leadership(Protocol):
         """Let another write."""
 
 
-class Alone:
-    """The Leadership of a process that has no replicas."""
-
-    holds = True
-
-    def leads(self) -> bool:
-        return True
-
-    def release(self) -> None:
-        pass
-
-
 class TokenStore(Protocol):
     """Keeps a token for each subject, and the public key set, for whoever reads them there. All raise StoreError."""
 

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from jwt_issuer.keys.keychain import Keychain
-from jwt_issuer.keys.ring import KeyRing, RotationError, State
+from jwt_issuer.keys.ring import KeyRing, RotationError
 from jwt_issuer.keys.signing_key import SigningKey
-from jwt_issuer.stores import Alone, Leadership, StoreError, TokenStore
+from jwt_issuer.stores import Leadership, StoreError, TokenStore
 from jwt_issuer.tokens import Mint, Subject
 
 logger = logging.getLogger(__name__)
@@ -31,9 +31,9 @@ class Upkeep:
     tokens: TokenStore
     mint: Mint
     subjects: tuple[Subject, ...]
+    leadership: Leadership
     overlap: int
     rotate_every: int | None = None
-    leadership: Leadership = field(default_factory=Alone)
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     failures: int = field(default=0, init=False)
@@ -43,18 +43,21 @@ class Upkeep:
     _looked: tuple[float, KeyRing] | None = field(default=None, init=False)
 
     def look(self) -> None:
-        """One round. Raises StoreError at the first thing that fails; the next round tries again."""
+        """One round; the next one tries again what failed, and what failed keeps nothing else back. Raises StoreError."""
         # First, for a replica that cannot ask who leads is to know of a rotation all the same.
         self.keychain.refresh()
         if not self._leads():
             self.expiries.clear()
             self._looked = None
             return
-        self._keep_keys()
-        self.tokens.publish(self.keychain.key_set())
-        if self._tokens_are_due():
-            self._renew()
-            self._looked = (self.clock(), self.keychain.ring)
+        failed: list[StoreError] = []
+        for step in (self._keep_keys, self._publish, self._keep_tokens):
+            try:
+                step()
+            except StoreError as error:
+                failed.append(error)
+        if failed:
+            raise failed[0]
 
     def _leads(self) -> bool:
         self.leading = False
@@ -79,16 +82,28 @@ class Upkeep:
             logger.info("Removed the keys whose last token has expired.")
         if self._is_time_to_rotate(now):
             try:
-                self.keychain.change(lambda ring: ring.with_next(SigningKey.generate(), now, self.overlap))
-                logger.info("Published the next key, which signs in %d s.", self.overlap)
+                self.keychain.change(lambda ring: ring.with_next(SigningKey.generate(), now))
             except RotationError as error:
                 logger.info("Somebody else was first to rotate: %s", error)
 
     def _is_time_to_rotate(self, now: int) -> bool:
         ring = self.keychain.ring
-        if self.rotate_every is None or any(place.state is State.NEXT for place in ring.places(now)):
+        if self.rotate_every is None or ring.next(now) is not None:
             return False
-        return ring.current(now).signs_from + self.rotate_every <= now + self.overlap
+        return (ring.current(now).signs_from or 0) + self.rotate_every <= now + self.overlap
+
+    def _publish(self) -> None:
+        """A key is to sign only after all who verify can have it, so its time runs from here, and not where this fails."""
+        self.tokens.publish(self.keychain.key_set())
+        now = int(self.clock())
+        if self.keychain.ring.announced(now, self.overlap) is not self.keychain.ring:
+            self.keychain.change(lambda ring: ring.announced(now, self.overlap))
+            logger.info("Published the next key, which signs in %d s.", self.overlap)
+
+    def _keep_tokens(self) -> None:
+        if self._tokens_are_due():
+            self._renew()
+            self._looked = (self.clock(), self.keychain.ring)
 
     def _tokens_are_due(self) -> bool:
         if self._looked is None:
@@ -102,7 +117,8 @@ class Upkeep:
         failed: list[StoreError] = []
         written: list[str] = []
         for subject in self.subjects:
-            if not self.leadership.holds:
+            # A round over a long list takes longer than a lease.
+            if not (self.leadership.holds or self.leadership.leads()):
                 raise StoreError("This replica has stopped to lead in the middle of its round. Another goes on.")
             try:
                 if self._renew_for(subject):

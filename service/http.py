@@ -12,6 +12,8 @@ from typing import Any
 import uvicorn
 import uvloop
 
+from service.requests import BoundedRequests
+
 log = logging.getLogger("service")
 
 GRACE = 20
@@ -73,7 +75,9 @@ def _config(app: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=BoundedRequests,
+        # Nothing here speaks WebSocket, and a request for one would leave the bounds.
+        ws="none",
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=GRACE,

@@ -35,7 +35,7 @@ class LeaseLeadership:
         self._asking = threading.Lock()
         self._released = False
         self._renewed = float("-inf")
-        self._seen: str | None = None
+        self._seen: tuple[str | None, datetime | None] | None = None
         self._seen_at = float("-inf")
 
     @property
@@ -91,13 +91,14 @@ class LeaseLeadership:
         self._renewed = asked
 
     def _is_anothers(self, found: V1Lease) -> bool:
-        version = found.metadata.resource_version if found.metadata else None
-        if version != self._seen:
-            self._seen, self._seen_at = version, self._clock()
         spec = found.spec or V1LeaseSpec()
+        # By what the holder says, for somebody else may write annotations and labels.
+        said = (spec.holder_identity, spec.renew_time)
+        if said != self._seen:
+            self._seen, self._seen_at = said, self._clock()
         if not spec.holder_identity or spec.holder_identity == self._identity:
             return False
-        return self._clock() - self._seen_at < (spec.lease_duration_seconds or DURATION)
+        return self._clock() - self._seen_at < DURATION
 
     def _claim(self, spec: V1LeaseSpec) -> V1LeaseSpec:
         now = _now()

@@ -7,7 +7,6 @@ from kubernetes.client import V1ConfigMap, V1Secret
 
 from jwt_issuer.cluster.objects import Objects
 from jwt_issuer.cluster.ownership import owned, refuse_foreign
-from jwt_issuer.stores import StoreError
 
 logger = logging.getLogger(__name__)
 
@@ -29,11 +28,11 @@ class ClusterTokenStore:
         if found is None:
             return None
         refuse_foreign(found, "token", self._tokens.place(name))
-        encoded = (found.data or {}).get("token")
+        encoded = (found.data or {}).get("token", "")
         try:
-            return base64.b64decode(encoded, validate=True).decode() if encoded else None
+            return base64.b64decode(encoded, validate=True).decode() or None
         except ValueError:
-            raise StoreError(f"{self._tokens.place(name)} holds something else than a token. Delete it.") from None
+            return None
 
     def put(self, sub: str, team: str, token: str) -> None:
         name = _name(sub)

@@ -20,8 +20,8 @@ class _Key(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     pem: str
-    published: Seconds
-    signs_from: Seconds
+    published: Seconds | None
+    signs_from: Seconds | None
     longest_ttl: Seconds
 
 
@@ -57,4 +57,6 @@ def read_ring(document: bytes) -> KeyRing:
         raise WrongRingError("is not a key ring") from None
     except WrongKeyError as error:
         raise WrongRingError(f"holds a key that {error}") from None
-    return KeyRing(tuple(sorted(keys, key=lambda key: key.signs_from)))
+    if any(key.signs_from is None for key in keys[:-1]) or keys[0].signs_from is None:
+        raise WrongRingError("has a key that never signed in front of others")
+    return KeyRing(tuple(keys))

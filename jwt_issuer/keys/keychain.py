@@ -1,6 +1,7 @@
 """The key ring in this process, and the tokens that it signs (RFC 7519)."""
 
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -11,6 +12,8 @@ import jwt
 from jwt_issuer.keys.ring import KeyRing, State
 from jwt_issuer.keys.signing_key import ALGORITHM, SigningKey
 from jwt_issuer.stores import KeyStore, StoreAwayError
+
+logger = logging.getLogger(__name__)
 
 
 class Keychain:
@@ -23,13 +26,15 @@ class Keychain:
     """
 
     def __init__(self, store: KeyStore, clock: Callable[[], float] = time.time, overlap: float = float("inf")) -> None:
-        """Makes the first key where there is none. Raises StoreError."""
+        """Makes a key where there is none. Raises StoreError."""
         self._store = store
         self._clock = clock
         self._overlap = overlap
         self._heard = clock()
         self._changing = threading.Lock()
-        self._ring = store.read() or store.update(lambda ring: ring or KeyRing.of(SigningKey.generate(), int(clock())))
+        self._has_read = False
+        self._ring = self._read()
+        self._has_read = True
 
     @property
     def ring(self) -> KeyRing:
@@ -39,7 +44,7 @@ class Keychain:
         """Raises StoreError."""
         with self._changing:
             asked = self._clock()
-            self._ring = self._store.read() or self._ring
+            self._ring = self._read()
             self._heard = asked
 
     def key_set(self) -> bytes:
@@ -79,6 +84,17 @@ class Keychain:
         """The ring as it is then. Raises StoreError, and what `change` raises."""
         with self._changing:
             asked = self._clock()
-            self._ring = self._store.update(lambda stored: change(stored or self._ring))
+            self._ring = self._store.update(lambda stored: change(self._or_first(stored)))
             self._heard = asked
             return self._ring
+
+    def _read(self) -> KeyRing:
+        """Whoever has deleted the keys wants none of them back, so they are not taken from memory."""
+        return self._store.read() or self._store.update(self._or_first)
+
+    def _or_first(self, stored: KeyRing | None) -> KeyRing:
+        if stored is not None:
+            return stored
+        if self._has_read:
+            logger.warning("The keys are gone, so a new one is made, and every token that was signed before is refused.")
+        return KeyRing.of(SigningKey.generate(), int(self._clock()))

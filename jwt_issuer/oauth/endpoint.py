@@ -20,8 +20,9 @@ from jwt_issuer.stores import StoreError
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE, WAITING = 2, 64
-"""Secrets that are checked at a time, and requests that wait for it: guesses must not take the machine from the key set."""
+AT_ONCE, WAITING, WAITING_EACH = 2, 64, 16
+"""Secrets that are checked at a time, and requests that wait for it, in all and of one address: guesses must not take the
+machine from the key set, nor one address the queue from the others."""
 
 BUSY_WAIT = 2
 STORE_WAIT = 5
@@ -49,7 +50,7 @@ class TokenEndpoint:
         self._keychain = keychain
         self._issuer = issuer
         self._throttle = Throttle(clock)
-        self._turns = Turns(AT_ONCE, WAITING)
+        self._turns = Turns(AT_ONCE, WAITING, WAITING_EACH)
         self._outcomes = outcomes
         for outcome in (_ISSUED, *CODES):
             outcomes.labels(outcome)
@@ -68,14 +69,14 @@ class TokenEndpoint:
         guesser = Guesser.of(request.client.host if request.client else "", asked.client_id)
         self._refuse_early(guesser)
         try:
-            async with self._turns.turn():
+            async with self._turns.turn(guesser.address):
                 # Others who say to be the same client may have failed while this one waited.
                 self._refuse_early(guesser)
                 client = await self._authenticated(guesser, asked)
                 # In the same turn: a store that hangs holds up two threads then, and not all that the process has.
                 return await self._granted(client, asked)
         except BusyError:
-            logger.warning("Turned a client away: %d wait already for their secrets to be checked.", WAITING)
+            logger.warning("Turned a client away: too many wait already for their secrets to be checked.")
             raise unavailable(BUSY_WAIT) from None
 
     def _refuse_early(self, guesser: Guesser) -> None:

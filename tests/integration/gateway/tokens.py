@@ -6,14 +6,15 @@ from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from jwt_issuer.folder import KeyFolder
 
 
 def issuers_key(folder: Path) -> RSAPrivateKey:
     """The key that the running system's issuer signs with."""
-    key = load_pem_private_key((folder / "issuer" / "keys" / "signing.pem").read_bytes(), password=None)
-    assert isinstance(key, RSAPrivateKey)
-    return key
+    ring = KeyFolder(folder / "issuer").read()
+    assert ring is not None
+    return ring.current(time.time()).signing.private
 
 
 def another_key() -> RSAPrivateKey:

@@ -52,7 +52,7 @@ def test_every_route_is_described_and_none_that_is_not_there(tmp_path: Path) -> 
     settings = Settings(state=tmp_path, teams=tmp_path / "teams.yaml")
     place = open_place(settings)
     keychain = Keychain(place.keys)
-    upkeep = Upkeep(keychain, place.tokens, mint_of(settings, keychain), (), settings.overlap)
+    upkeep = Upkeep(keychain, place.tokens, mint_of(settings, keychain), (), place.leadership, settings.overlap)
     app = create_app(settings, keychain, None, Metrics(upkeep), Stopping())
     served = {
         (route.path, method.lower())

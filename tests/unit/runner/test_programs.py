@@ -24,7 +24,7 @@ def programs(tmp_path: Path) -> Programs:
 
 
 def test_a_program_gets_the_users_own_variables_and_no_others(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in ("BUDGETS_LOG_LEVEL", "GATEWAY_TIMEOUT", "MOCK_LLM_MAX_BODY", "JWT_ISSUER_AUDIENCE", "LLM_TIMEOUT"):
+    for variable in ("BUDGETS_LOG_LEVEL", "GATEWAY_TIMEOUT", "MOCK_LLM_MAX_BODY", "JWT_ISSUER_TTL", "LLM_TIMEOUT"):
         monkeypatch.setenv(variable, "9")
     found = {
         program.name: sorted(name for name, value in program.environment.items() if value == "9")
@@ -37,12 +37,25 @@ def test_a_program_gets_the_users_own_variables_and_no_others(programs: Programs
         )
     }
     assert found == {
-        "jwt-issuer": ["JWT_ISSUER_AUDIENCE"],
+        "jwt-issuer": ["JWT_ISSUER_TTL"],
         "mock-llm": ["MOCK_LLM_MAX_BODY"],
         "budgets": ["BUDGETS_LOG_LEVEL"],
         "gateway": ["GATEWAY_TIMEOUT"],
         "dba-agent": ["LLM_TIMEOUT"],
     }
+
+
+@pytest.mark.parametrize("name", ["ISSUER", "AUDIENCE"])
+def test_what_tokens_say_is_what_the_gateway_checks(programs: Programs, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(f"JWT_ISSUER_{name}", "ours")
+    assert programs.jwt_issuer().environment[f"JWT_ISSUER_{name}"] == "ours"
+    assert programs.gateway().environment[f"GATEWAY_{name}"] == "ours"
+
+
+def test_every_program_is_told_how_to_write_its_log(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOG_FORMAT", "json")
+    for program in (programs.jwt_issuer(), programs.mock_llm(), programs.budgets("redis://s"), programs.agent(DBA)):
+        assert program.environment["LOG_FORMAT"] == "json"
 
 
 def test_what_the_runner_has_chosen_wins_and_an_empty_variable_is_none(
