@@ -6,7 +6,7 @@ import uvloop
 
 from mock_llm.app import create_app
 from mock_llm.config import Settings
-from mock_llm.models import ModelsError
+from mock_llm.models_file import ModelsError
 from service.environment import parser_for, read_environment
 from service.http import listen, serve_together
 from service.logs import configure_logging

@@ -99,8 +99,8 @@ def _rate_limited(model: str) -> ApiError:
 
 
 def _half(document: bytes) -> bytes:
-    """Ends before the usage, which stands at a document's end and is shorter than what stands before it."""
-    return document[: len(document) // 2]
+    """Or less: it ends before the usage, which stands at a document's end."""
+    return document[: min(len(document) // 2, document.rfind(b'"usage":'))]
 
 
 def _first_half(stream: Stream) -> Sequence[bytes]:

@@ -4,11 +4,18 @@ from itertools import chain, zip_longest
 from typing import NamedTuple
 
 from mock_llm.delivery import Stream
-from mock_llm.replies import Reply, encode
+from mock_llm.pieces import encode
+from mock_llm.replies import Reply
 from mock_llm.usage import Usage
 
 DONE = b"data: [DONE]\n\n"
-_USAGE = b'"usage":{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d}'
+_HEAD = b'{"id":"chatcmpl-%b","object":"%b","created":%d,"model":%b,"service_tier":"default","system_fingerprint":"fp_mock"'
+_USAGE = (
+    b'"usage":{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d,'
+    b'"prompt_tokens_details":{"cached_tokens":%d,"audio_tokens":0},'
+    b'"completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0,'
+    b'"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}'
+)
 
 
 class Answer(NamedTuple):
@@ -76,7 +83,7 @@ class Answer(NamedTuple):
         )
 
     def _head(self, kind: bytes) -> bytes:
-        return b'{"id":"chatcmpl-%b","object":"%b","created":%d,"model":%b' % (
+        return _HEAD % (
             self.answer_id.encode(),
             kind,
             self.created,
@@ -86,7 +93,4 @@ class Answer(NamedTuple):
 
 def _usage(usage: Usage) -> bytes:
     prompt, completion, cached = usage
-    if not cached:
-        return _USAGE % (prompt, completion, prompt + completion)
-    details = b',"prompt_tokens_details":{"cached_tokens":%d,"audio_tokens":0}}' % cached
-    return _USAGE[:-1] % (prompt, completion, prompt + completion) + details
+    return _USAGE % (prompt, completion, prompt + completion, cached)

@@ -10,10 +10,12 @@ from starlette.types import Receive, Scope, Send
 from mock_llm import chat, chat_schema
 from mock_llm.config import Settings
 from mock_llm.embeddings import routes as embeddings
+from mock_llm.endpoint import headers_of
 from mock_llm.errors import answer_errors
 from mock_llm.mock import Mock
 from mock_llm.openapi import document
 from mock_llm.operators import add_operators
+from mock_llm.request_ids import naming, request_id_of
 from mock_llm.responses import routes as responses
 
 
@@ -28,6 +30,8 @@ class MockApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == chat.PATH and scope["method"] == "POST":
             await self._chat(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._others(scope, receive, naming(send, request_id_of(headers_of(scope))))
         else:
             await self._others(scope, receive, send)
 

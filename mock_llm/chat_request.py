@@ -9,20 +9,21 @@ from typing import Any, NamedTuple
 
 from mock_llm.errors import ApiError, kind_of, wrong_type
 from mock_llm.messages import read_conversation
+from mock_llm.models_file import LONGEST_NAME
 from mock_llm.parameters import check_parameters, choices_of, is_fixed, out_of_range, stops_of
+from mock_llm.response_format import chat_content
+from mock_llm.room import Room
 from mock_llm.strict_json import read_json
 from mock_llm.tool_calls import ToolCall, calls_for, introduction
 from mock_llm.tools import read_toolbox
 
 TOKENS_PER_WORD = 1.3
 _ESSENTIAL = frozenset({"model", "messages"})
-LONGEST_ARGUMENTS = 1 << 24
-"""Characters in the calls of all choices of an answer: each repeats the prompt, which may be a large one."""
 
 
 class ChatRequest(NamedTuple):
     model: str | None
-    """None where the request leaves it to the mock."""
+    """None where the request leaves it to the mock; null is as good as nothing."""
     prompt_tokens: int
     stream: bool = False
     include_usage: bool = False
@@ -34,6 +35,8 @@ class ChatRequest(NamedTuple):
     """The tools to call in place of an essay."""
     introduction: str = ""
     """What stands before the essay; may be empty."""
+    content: str | None = None
+    """What is said in place of both, where JSON is asked for."""
     choices: int = 1
     stop: tuple[str, ...] = ()
     """The text ends before the first of these in it."""
@@ -53,8 +56,11 @@ def read_chat_request(body: bytes) -> ChatRequest:
     stream = _boolean(asked, "stream", "stream")
     toolbox = read_toolbox(asked)
     choices = choices_of(asked)
-    calls = calls_for(toolbox, conversation) if toolbox.tools else ()
-    _refuse_too_long_an_answer(calls, choices)
+    room = Room(choices, streams=stream)
+    calls = room.holding(calls_for(toolbox, conversation)) if toolbox.tools else ()
+    content = chat_content(asked)
+    if said_last or content:
+        room.take(said_last if content is None else content)
     return ChatRequest(
         model=read_model(asked),
         prompt_tokens=prompt_tokens,
@@ -64,6 +70,7 @@ def read_chat_request(body: bytes) -> ChatRequest:
         max_tokens=_max_tokens(asked),
         calls=calls,
         introduction=said_last,
+        content=content,
         choices=choices,
         stop=stops_of(asked),
         fixed=_fixed(asked) if is_fixed(asked) else None,
@@ -82,13 +89,16 @@ def read_object(body: bytes) -> dict[str, Any]:
 
 
 def read_model(asked: dict[str, Any]) -> str | None:
-    if "model" not in asked:
+    model = asked.get("model")
+    if model is None:
         return None
-    model = asked["model"]
     if not isinstance(model, str):
         raise wrong_type("model", "a string", model)
     if not model:
         raise ApiError(400, "Invalid 'model': it is empty. Leave it out or name a model.", "model", "invalid_value")
+    if len(model) > LONGEST_NAME:
+        message = f"Invalid 'model': string too long. Expected at most {LONGEST_NAME} characters, but got {len(model)}."
+        raise ApiError(400, message, "model", "string_above_max_length")
     return model
 
 
@@ -100,12 +110,6 @@ def _fixed(asked: dict[str, Any]) -> bytes:
     except RecursionError:
         raise ApiError(400, "We could not read the JSON body of your request: it is nested too deeply.") from None
     return blake2b(canonical.encode(), digest_size=16).digest()
-
-
-def _refuse_too_long_an_answer(calls: tuple[ToolCall, ...], choices: int) -> None:
-    if choices * sum([len(call.arguments) for call in calls]) > LONGEST_ARGUMENTS:
-        message = "The calls of all the tools that the prompt names would be too long. Shorten the prompt, or ask for fewer."
-        raise ApiError(400, message, "tools", "invalid_value")
 
 
 def _usage_wanted(asked: dict[str, Any], stream: bool) -> bool:

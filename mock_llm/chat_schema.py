@@ -1,14 +1,21 @@
-"""What a chat completion's request and answers look like, for the OpenAPI document; the route reads and writes them itself."""
+"""What a chat completion's request looks like, for the OpenAPI document; the route reads it itself."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from mock_llm.chat import PATH
-from mock_llm.openapi import HEADERS, REFUSALS, Answered, Operation
+from mock_llm.chat_answer_schema import ChatCompletion
+from mock_llm.messages import PARTS_OF_ASSISTANT, PARTS_OF_OTHERS
+from mock_llm.metadata import Metadata
+from mock_llm.models_file import LONGEST_NAME
+from mock_llm.openapi import REFUSALS, Answered, Operation
+from mock_llm.openapi_headers import HEADERS
+from mock_llm.parameters import EFFORTS, SERVICE_TIERS, STRONGEST_BIAS
 
 Text = Annotated[str, Field(strict=True)]
-Object = dict[str, Any]
+ToolName = Annotated[str, Field(strict=True, pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
 
 
 class ChatTextPart(BaseModel):
@@ -17,9 +24,15 @@ class ChatTextPart(BaseModel):
 
 
 class ChatOtherPart(BaseModel):
-    """A picture, a sound, a file or a refusal: it is accepted, and not read."""
+    """It is accepted, and not read."""
 
-    type: Annotated[Text, Field(json_schema_extra={"not": {"const": "text"}})]
+    type: Literal[PARTS_OF_OTHERS[1:]]  # type: ignore[valid-type]
+
+
+class ChatRefusalPart(BaseModel):
+    """It is accepted, and not read."""
+
+    type: Literal[PARTS_OF_ASSISTANT[1:]]  # type: ignore[valid-type]
 
 
 class ChatSystemMessage(BaseModel):
@@ -29,11 +42,11 @@ class ChatSystemMessage(BaseModel):
 
 class ChatAssistantMessage(BaseModel):
     role: Literal["assistant"]
-    content: Text | list[ChatTextPart | ChatOtherPart] | None = None
+    content: Text | list[ChatTextPart | ChatRefusalPart] | None = None
 
 
 class ChatFunction(BaseModel):
-    name: Annotated[str, Field(strict=True, pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
+    name: ToolName
     description: Text | None = None
 
 
@@ -49,11 +62,36 @@ class ChatCustomTool(BaseModel):
     custom: ChatFunction
 
 
+class ChatFormat(BaseModel):
+    type: Literal["text", "json_object"]
+
+
+class ChatSchema(BaseModel):
+    """With a `schema`, a JSON Schema of which the mock can make an instance."""
+
+    name: ToolName
+
+
+class ChatSchemaFormat(BaseModel):
+    type: Literal["json_schema"]
+    json_schema: ChatSchema
+
+
+_LOGPROBS: JsonDict = {
+    "anyOf": [
+        {"properties": {"top_logprobs": {"type": "null"}}},
+        {"properties": {"logprobs": {"const": True}}, "required": ["logprobs"]},
+    ]
+}
+
+
 class ChatCompletionRequest(BaseModel):
-    """Unknown parameters are accepted, and ignored. One that is null is absent, but for `model`."""
+    """Unknown parameters are accepted, and ignored. One that is null is absent, but for `messages`."""
+
+    model_config = ConfigDict(json_schema_extra=_LOGPROBS)
 
     messages: Annotated[list[ChatSystemMessage | ChatAssistantMessage], Field(min_length=1)]
-    model: Annotated[str, Field(strict=True, min_length=1)] = "mock-essay-7b"
+    model: Annotated[str, Field(strict=True, min_length=1, max_length=LONGEST_NAME)] | None = None
     stream: bool | None = None
     n: Annotated[int, Field(ge=1, le=128)] | None = None
     max_tokens: Annotated[int, Field(ge=1)] | None = None
@@ -67,63 +105,13 @@ class ChatCompletionRequest(BaseModel):
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
     user: Text | None = None
     store: bool | None = None
-    service_tier: Text | None = None
-    reasoning_effort: Text | None = None
-    logit_bias: Object | None = None
-    metadata: Object | None = None
-    response_format: Object | None = None
+    service_tier: Literal[SERVICE_TIERS] | None = None  # type: ignore[valid-type]
+    reasoning_effort: Literal[EFFORTS] | None = None  # type: ignore[valid-type]
+    logit_bias: dict[str, Annotated[float, Field(ge=-STRONGEST_BIAS, le=STRONGEST_BIAS)]] | None = None
+    metadata: Metadata | None = None
+    response_format: ChatFormat | ChatSchemaFormat | None = None
     tools: Annotated[list[ChatTool | ChatCustomTool], Field(min_length=1, max_length=128)] | None = None
     parallel_tool_calls: bool | None = None
-
-
-class _Answer(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class ChatCalledFunction(_Answer):
-    name: str
-    arguments: str
-
-
-class ChatToolCall(_Answer):
-    id: str
-    type: Literal["function"]
-    function: ChatCalledFunction
-
-
-class ChatMessage(_Answer):
-    role: Literal["assistant"]
-    content: str | None
-    refusal: None
-    tool_calls: list[ChatToolCall] | None = None
-
-
-class ChatChoice(_Answer):
-    index: int
-    message: ChatMessage
-    logprobs: None
-    finish_reason: Literal["stop", "length", "tool_calls"]
-
-
-class ChatPromptDetails(_Answer):
-    cached_tokens: int
-    audio_tokens: int
-
-
-class ChatUsage(_Answer):
-    prompt_tokens: int
-    completion_tokens: int
-    total_tokens: int
-    prompt_tokens_details: ChatPromptDetails | None = None
-
-
-class ChatCompletion(_Answer):
-    id: str
-    object: Literal["chat.completion"]
-    created: int
-    model: str
-    choices: list[ChatChoice]
-    usage: ChatUsage
 
 
 OPERATIONS = (

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from mock_llm.faults import NAMES, Fault
-from mock_llm.latency import Latency
+from mock_llm.latency import LONGEST_MS, Latency
 from mock_llm.ledger import ENTRIES
 from mock_llm.usage import MOST_TOKENS, TokenRange
 
@@ -20,7 +20,7 @@ def _read_rates(text: object) -> object:
     for entry in filter(None, (part.strip() for part in text.split(","))):
         name, _, rate = (part.strip() for part in entry.partition("="))
         if name not in set(Fault):
-            raise ValueError(f"{name[:80]!r} is no fault; the faults are {NAMES}")
+            raise ValueError(f"{name[:80]!r} is no fault")
         rates[Fault(name)] = _share(rate, entry)
     if sum(rates.values()) > 1 + 1e-9:
         raise ValueError("the shares add up to more than 1")
@@ -50,11 +50,11 @@ def _read_range(text: object) -> object:
     return tokens
 
 
-Milliseconds = Annotated[float, Field(ge=0, le=600_000, allow_inf_nan=False)]
+Milliseconds = Annotated[float, Field(ge=0, le=LONGEST_MS, allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="MOCK_LLM_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="MOCK_LLM_", env_ignore_empty=True, frozen=True)
 
     host: str = Field(default="127.0.0.1", description="It is the address to listen on, such as 127.0.0.1 or 0.0.0.0.")
     port: int = Field(default=8201, ge=1, le=65535, description="It is the TCP port to listen on, from 1 to 65535.")

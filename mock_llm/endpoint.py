@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mock_llm.errors import ApiError
 from mock_llm.mock import Call, Mock
+from mock_llm.request_ids import naming
 
 _JSON = b"application/json"
 
@@ -21,6 +22,7 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = Call(self._mock, self._path, headers_of(scope), receive)
+        send = naming(send, call.request_id)
         try:
             call.body = await _read_body(call)
             response = self._answer(call)

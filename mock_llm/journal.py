@@ -34,7 +34,7 @@ class Entry(NamedTuple):
             "time": datetime.fromtimestamp(self.time, UTC).isoformat(timespec="milliseconds"),
             "team": self.team,
             "user": self.user,
-            "request_id": self.request_id or None,
+            "request_id": self.request_id,
             "endpoint": self.endpoint,
             "model": self.model or None,
             "outcome": self.outcome,

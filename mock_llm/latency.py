@@ -5,6 +5,7 @@ from math import sqrt
 from random import Random
 from typing import NamedTuple
 
+LONGEST_MS = 600_000
 Sleep = Callable[[float], Awaitable[object]]
 
 
@@ -15,9 +16,6 @@ class Latency(NamedTuple):
     ttft_deviation_ms: float = 0
     itl_ms: float = 0
     itl_deviation_ms: float = 0
-
-
-NONE = Latency()
 
 
 class Pace:

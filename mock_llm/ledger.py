@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from mock_llm.journal import REFUSED, Entry, Journal
 from mock_llm.usage import Usage
 
+TEAM_HEADER = b"x-team-id"
+USER_HEADER = b"x-user-id"
 MAX_CALLERS = 10_000
 MAX_MODELS = 100
 """Models that are told apart beside those of the list; callers choose their names."""
@@ -29,7 +31,8 @@ OTHER = Caller(OTHER_NAME, OTHER_NAME)
 
 
 def caller_of(headers: Mapping[bytes, bytes]) -> Caller:
-    return Caller((headers.get(b"x-team-id") or b"-").decode("latin-1"), (headers.get(b"x-user-id") or b"-").decode("latin-1"))
+    team, user = headers.get(TEAM_HEADER) or b"-", headers.get(USER_HEADER) or b"-"
+    return Caller(team.decode("latin-1"), user.decode("latin-1"))
 
 
 @dataclass(slots=True)

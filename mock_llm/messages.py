@@ -3,9 +3,11 @@
 from typing import Any, NamedTuple
 
 from mock_llm.errors import ApiError, missing, wrong_type, wrong_value
-from mock_llm.tool_messages import ToolResult, read_tool_results
+from mock_llm.tool_messages import ToolResult, read_tool_results, required_string
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+PARTS_OF_OTHERS = ("text", "image_url", "input_audio", "file")
+PARTS_OF_ASSISTANT = ("text", "refusal")
 
 
 class Conversation(NamedTuple):
@@ -53,24 +55,23 @@ def _words(message: Any, index: int) -> int:
     if not isinstance(role, str):
         raise wrong_type(f"{param}.role", "a string", role)
     if role not in ROLES:
-        raise wrong_value(f"{param}.role", role, str(ROLES))
+        raise wrong_value(f"{param}.role", role, ", ".join(map(repr, ROLES)))
     content = message.get("content")
     if isinstance(content, str):
         return len(content.split())
     if isinstance(content, list):
-        return sum(_part_words(part, f"{param}.content[{index}]") for index, part in enumerate(content))
+        allowed = PARTS_OF_ASSISTANT if role == "assistant" else PARTS_OF_OTHERS
+        return sum(_part_words(part, f"{param}.content[{index}]", allowed) for index, part in enumerate(content))
     if content is None and role == "assistant":
         return 0
     raise wrong_type(f"{param}.content", "a string or an array of parts", content)
 
 
-def _part_words(part: Any, param: str) -> int:
+def _part_words(part: Any, param: str, allowed: tuple[str, ...]) -> int:
     if not isinstance(part, dict):
         raise wrong_type(param, "an object", part)
     if not isinstance(part.get("type"), str):
         raise wrong_type(f"{param}.type", "a string", part.get("type"))
-    if part["type"] != "text":
-        return 0
-    if not isinstance(part.get("text"), str):
-        raise wrong_type(f"{param}.text", "a string", part.get("text"))
-    return len(part["text"].split())
+    if part["type"] not in allowed:
+        raise wrong_value(f"{param}.type", part["type"], ", ".join(map(repr, allowed)))
+    return len(required_string(part, "text", param).split()) if part["type"] == "text" else 0

@@ -24,11 +24,8 @@ from mock_llm.journal import ANSWERED, GONE, REFUSED, Entry
 from mock_llm.latency import Pace, Sleep
 from mock_llm.ledger import Account, Ledger, caller_of
 from mock_llm.models import Models, Served
+from mock_llm.request_ids import request_id_of
 from mock_llm.usage import Asked, Usage, asked_usage
-
-LONGEST_MODEL = 256
-LONGEST_REQUEST_ID = 128
-"""Characters that the journal keeps."""
 
 
 class Mock:
@@ -71,7 +68,7 @@ class Call:
         self.receive = receive
         self.body = b""
         self.account: Account = mock.ledger.account(caller_of(headers))
-        self.request_id = headers.get(b"x-request-id", b"").decode("latin-1")[:LONGEST_REQUEST_ID]
+        self.request_id = request_id_of(headers)
         self.model = ""
         self.fault: Fault | None = None
 
@@ -94,9 +91,9 @@ class Call:
     def end(self, outcome: str, usage: Usage | None = None, code: str = "") -> None:
         """Enter what became of it. `usage` is what the caller was told, if it was told any."""
         team, user = self.account.caller
-        model = self.model[:LONGEST_MODEL]
+        request_id = self.request_id.decode("latin-1")
         self.mock.ledger.enter(
-            Entry(self.mock.clock(), team, user, self.request_id, self.endpoint, model, outcome, code, usage)
+            Entry(self.mock.clock(), team, user, request_id, self.endpoint, self.model, outcome, code, usage)
         )
 
     def answered(self, usage: Usage | None) -> None:

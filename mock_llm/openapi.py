@@ -64,28 +64,6 @@ REFUSALS: Mapping[int, Answered] = {
 """Of every `Endpoint`."""
 
 
-def _header(name: str, schema: Mapping[str, Any], description: str) -> Mapping[str, Any]:
-    return {"name": name, "in": "header", "required": False, "schema": schema, "description": description}
-
-
-_TOKENS = {"type": "integer", "minimum": 0, "maximum": 10_000_000}
-
-HEADERS: Sequence[Mapping[str, Any]] = (
-    _header("x-mock-prompt-tokens", _TOKENS, "The prompt's tokens in the usage of this answer."),
-    _header("x-mock-completion-tokens", _TOKENS, "The completion's, of all choices together; max_tokens still caps them."),
-    _header("x-mock-cached-tokens", _TOKENS, "How many of the prompt's tokens were cached."),
-    _header(
-        "x-mock-fault",
-        {"type": "string", "pattern": r"^(rate_limited|server_error|overloaded)(\*[0-9]{1,4})?$"},
-        "A fault in place of the answer. Those that break the connection or the body are not listed here.",
-    ),
-    _header("x-team-id", {"type": "string"}, "The caller's team in the ledger."),
-    _header("x-user-id", {"type": "string"}, "The caller's user in the ledger."),
-    _header("x-request-id", {"type": "string"}, "The request's id in the journal."),
-)
-"""That every `Endpoint` reads."""
-
-
 def document(app: FastAPI, operations: Sequence[Operation]) -> dict[str, Any]:
     """The application's own document, and the operations in it."""
     described: dict[str, Any] = get_openapi(

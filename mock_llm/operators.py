@@ -2,76 +2,24 @@
 
 from collections.abc import Callable
 from itertools import islice
-from typing import Annotated, Literal
+from typing import Annotated
 
-from fastapi import FastAPI, Query, Response
-from pydantic import BaseModel
+from fastapi import FastAPI, Query, Request, Response
 
 from mock_llm import metrics
-from mock_llm.errors import ApiError
+from mock_llm.errors import ApiError, wrong_value
+from mock_llm.faults import Fault
+from mock_llm.journal import ANSWERED, GONE, REFUSED
 from mock_llm.mock import Mock
 from mock_llm.openapi import Error
+from mock_llm.operator_rows import EntriesPage, LedgerPage, ModelList, ModelRow, Status
 
 MOST_ENTRIES = 1000
 """In one answer."""
 
 
-class ModelRow(BaseModel):
-    id: str
-    object: Literal["model"]
-    created: int
-    owned_by: str
-
-
-class ModelList(BaseModel):
-    object: Literal["list"]
-    data: list[ModelRow]
-
-
-class TotalsRow(BaseModel):
-    requests: int
-    prompt_tokens: int
-    completion_tokens: int
-    total_tokens: int
-    cached_tokens: int
-
-
-class CallerRow(TotalsRow):
-    team: str
-    user: str
-
-
-class ModelTotals(TotalsRow):
-    model: str
-
-
-class LedgerPage(BaseModel):
-    callers: list[CallerRow]
-    models: list[ModelTotals]
-
-
-class EntryRow(BaseModel):
-    time: str
-    team: str
-    user: str
-    request_id: str | None
-    endpoint: str
-    model: str | None
-    outcome: str
-    code: str | None
-    prompt_tokens: int | None
-    completion_tokens: int | None
-    cached_tokens: int | None
-
-
-class EntriesPage(BaseModel):
-    entries: list[EntryRow]
-    dropped: int
-    """How many older calls the journal has dropped since the last reset."""
-
-
-class Status(BaseModel):
-    status: str
+FILTERS = ("team", "user", "model", "request_id", "outcome", "limit")
+OUTCOMES = (ANSWERED, REFUSED, GONE, *Fault)
 
 
 def add_operators(app: FastAPI, mock: Mock, is_stopping: Callable[[], bool]) -> None:
@@ -109,19 +57,30 @@ def _add_ledger(app: FastAPI, mock: Mock) -> None:
 
     @app.get("/ledger/entries", response_model=EntriesPage, responses={400: {"model": Error}})
     async def entries(
+        request: Request,
         *,
         team: str | None = None,
         user: str | None = None,
         model: str | None = None,
         request_id: str | None = None,
-        outcome: str | None = None,
+        outcome: Annotated[str | None, Query(json_schema_extra={"enum": [*OUTCOMES]})] = None,
         limit: Annotated[int, Query(ge=1, le=MOST_ENTRIES)] = 100,
     ) -> dict[str, object]:
         """The last calls, the newest first."""
+        _refuse_unknown(request)
+        if outcome is not None and outcome not in OUTCOMES:
+            raise wrong_value("outcome", outcome, ", ".join(f"'{each}'" for each in OUTCOMES))
         asked = {"team": team, "user": user, "model": model, "request_id": request_id, "outcome": outcome}
         wanted = {field: value for field, value in asked.items() if value is not None}
         found = islice(mock.ledger.journal.newest_first(wanted), limit)
         return {"entries": [entry.row() for entry in found], "dropped": mock.ledger.journal.dropped}
+
+
+def _refuse_unknown(request: Request) -> None:
+    """A filter that is misspelt would otherwise show calls that nobody asked for."""
+    unknown = next((name for name in request.query_params if name not in FILTERS), None)
+    if unknown is not None:
+        raise wrong_value(unknown[:80], unknown, ", ".join(map(repr, FILTERS)))
 
 
 def _add_health(app: FastAPI, mock: Mock, is_stopping: Callable[[], bool]) -> None:
@@ -133,7 +92,7 @@ def _add_health(app: FastAPI, mock: Mock, is_stopping: Callable[[], bool]) -> No
     async def ready() -> dict[str, str]:
         """Until SIGTERM."""
         if is_stopping():
-            raise ApiError(503, "The mock is stopping: answers under way are finished.", kind="server_error")
+            raise ApiError(503, "The mock is stopping.", kind="server_error")
         return {"status": "ok"}
 
     @app.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})

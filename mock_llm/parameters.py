@@ -3,10 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-from mock_llm.errors import ApiError, empty_array, wrong_type
+from mock_llm.errors import ApiError, empty_array, wrong_type, wrong_value
+from mock_llm.metadata import check_metadata
 
 MOST_CHOICES = 128
 MOST_STOPS = 4
+STRONGEST_BIAS = 100
+SERVICE_TIERS = ("auto", "default", "flex", "scale", "priority", "fast")
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 Check = Callable[[str, Any], None]
 
@@ -16,6 +20,9 @@ def check_parameters(asked: dict[str, Any]) -> None:
     for param, value in asked.items():
         if value is not None and (check := _CHECKS.get(param)) is not None:
             check(param, value)
+    if asked.get("top_logprobs") is not None and not asked.get("logprobs"):
+        message = "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled."
+        raise ApiError(400, message, "top_logprobs", "invalid_value")
 
 
 def choices_of(asked: dict[str, Any]) -> int:
@@ -90,9 +97,26 @@ def _stop(param: str, value: Any) -> None:
             raise wrong_type(f"{param}[{index}]", "a string", each)
 
 
+def _biases(param: str, value: Any) -> None:
+    if not isinstance(value, dict):
+        raise wrong_type(param, "an object", value)
+    check = _number(-STRONGEST_BIAS, STRONGEST_BIAS)
+    for token, bias in value.items():
+        check(f"{param}.{token[:80]}", bias)
+
+
+def _one_of(supported: tuple[str, ...]) -> Check:
+    def check(param: str, value: Any) -> None:
+        if not isinstance(value, str):
+            raise wrong_type(param, "a string", value)
+        if value not in supported:
+            raise wrong_value(param, value, ", ".join(map(repr, supported)))
+
+    return check
+
+
 _TEXT = _instance(str, "a string")
 _FLAG = _instance(bool, "a boolean")
-_OBJECT = _instance(dict, "an object")
 
 _CHECKS: dict[str, Check] = {
     "temperature": _number(0, 2),
@@ -106,9 +130,8 @@ _CHECKS: dict[str, Check] = {
     "logprobs": _FLAG,
     "store": _FLAG,
     "user": _TEXT,
-    "service_tier": _TEXT,
-    "reasoning_effort": _TEXT,
-    "logit_bias": _OBJECT,
-    "metadata": _OBJECT,
-    "response_format": _OBJECT,
+    "service_tier": _one_of(SERVICE_TIERS),
+    "reasoning_effort": _one_of(EFFORTS),
+    "logit_bias": _biases,
+    "metadata": check_metadata,
 }

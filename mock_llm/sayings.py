@@ -1,11 +1,11 @@
-"""What the assistant says: an essay, an essay behind what a tool said, or calls of tools; whole, or cut where it has to be."""
+"""What the assistant says: an essay, one behind what a tool said, JSON, or calls of tools; whole, or cut where it has to be."""
 
-import re
 from typing import NamedTuple
 
 from mock_llm.chat_request import ChatRequest
 from mock_llm.essays import ESSAYS
 from mock_llm.mock import Turn
+from mock_llm.pieces import words_of
 from mock_llm.tool_calls import ToolCall
 
 TOKENS_PER_CALL = 20
@@ -31,16 +31,13 @@ def say(asked: ChatRequest, turn: Turn) -> tuple[Said, ...]:
     return (say_one(asked, turn, 0),) if choices == 1 else tuple(say_one(asked, turn, choice) for choice in range(choices))
 
 
-def words_of(text: str) -> list[str]:
-    """Each with the white space behind it."""
-    return re.findall(r"\S+\s*", text)
-
-
 def _speak(asked: ChatRequest, turn: Turn, choice: int) -> Said:
     essay = ESSAYS[turn.draw.choices[choice].essay]
     whole = turn.tokens(choice)
     tokens = whole if asked.max_tokens is None else min(whole, asked.max_tokens)
     text = f"{asked.introduction}\n\n{essay}" if asked.introduction else essay
+    if asked.content is not None:
+        text = asked.content
     words = words_of(text) if asked.stop or tokens < whole else []
     said = "".join(words[: max(1, len(words) * tokens // whole)]) if tokens < whole else text
     stops = [position for position in map(said.find, asked.stop) if position >= 0]

@@ -1,4 +1,5 @@
-"""Tool calls by script: a prompt that names an offered tool gets a call of it, with the prompt as its argument.
+"""Tool calls by script: a prompt that names an offered tool gets a call of it, with the prompt as its argument
+and in each other parameter that is required some value that its schema allows.
 
 A tool is named by its function name, by the part of that behind `__NS__` (kagent calls an agent
 `kagent__NS__support_agent`), and by either with `-` for `_`, in any case of letters: "please ask support-agent about invoices".
@@ -6,8 +7,12 @@ A tool is named by its function name, by the part of that behind `__NS__` (kagen
 
 import json
 import re
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
+from mock_llm.errors import ApiError
+from mock_llm.json_schema.instances import Instances
+from mock_llm.json_schema.scalars import NoInstanceError
 from mock_llm.messages import Conversation, text_of
 from mock_llm.tools import Tool, Toolbox
 
@@ -23,10 +28,15 @@ class ToolCall(NamedTuple):
     """A JSON object, as text."""
 
 
-def calls_for(toolbox: Toolbox, conversation: Conversation) -> tuple[ToolCall, ...]:
-    """In the order in which the tools were offered. None behind a tool's result, unless the request requires a call."""
+def calls_for(toolbox: Toolbox, conversation: Conversation) -> Iterator[ToolCall]:
+    """In the order in which the tools were offered. None behind a tool's result, unless the request requires a call.
+
+    Raises ApiError (400) for a tool whose required parameters the mock cannot fill.
+    """
     tools = _wanted(toolbox, conversation)
-    return tuple(_call(tool, conversation.text) for tool in (tools if toolbox.parallel else tools[:1]))
+    instances = Instances()
+    for tool in tools if toolbox.parallel else tools[:1]:
+        yield _call(tool, conversation.text, instances)
 
 
 def introduction(conversation: Conversation) -> str:
@@ -55,8 +65,21 @@ def _plain(name: str) -> str:
     return name.lower().replace("_", "-").strip("-")
 
 
-def _call(tool: Tool, text: str) -> ToolCall:
-    return ToolCall(tool.name, json.dumps({} if tool.argument is None else {tool.argument: text}, ensure_ascii=False))
+def _call(tool: Tool, text: str, instances: Instances) -> ToolCall:
+    schema = tool.parameters
+    said = {} if tool.argument is None else {tool.argument: text}
+    try:
+        passed = instances.of({**schema, "required": _others(schema, tool.argument)}, schema) if schema else {}
+    except NoInstanceError as error:
+        message = f"Invalid schema for function '{tool.name}': {error}."
+        raise ApiError(400, message, "tools", "invalid_function_parameters") from None
+    return ToolCall(tool.name, json.dumps(said | passed, ensure_ascii=False))
+
+
+def _others(schema: Mapping[str, Any], argument: str | None) -> Any:
+    """The required parameters beside the one that takes the prompt."""
+    required = schema.get("required")
+    return [name for name in required if name != argument] if isinstance(required, list) else required
 
 
 def _quote(tool: str, text: str) -> str:

@@ -1,7 +1,8 @@
 """The tools that a request offers, and which of them it lets the mock choose; refused where OpenAI would refuse them."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from mock_llm.errors import ApiError, empty_array, wrong_type, wrong_value
@@ -16,7 +17,9 @@ NAME = re.compile(r"[a-zA-Z0-9_-]+")
 class Tool:
     name: str
     argument: str | None
-    """The parameter that takes the user's text: `message`, else `query`, else the first that is a string."""
+    """The parameter that takes the user's text: `message`, else `query`, else the first that is a string of any text."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """Their JSON Schema."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +73,15 @@ def _tool(tool: Any, param: str) -> Tool | None:
     if kind not in ("function", "custom"):
         raise wrong_value(f"{param}.type", kind, "'function' and 'custom'")
     described = required_object(tool, kind, param)
-    name = _name(required_string(described, "name", f"{param}.{kind}"), f"{param}.{kind}.name")
+    name = checked_name(required_string(described, "name", f"{param}.{kind}"), f"{param}.{kind}.name")
     if kind == "custom":
         return None
-    return Tool(name, _argument(described.get("parameters"), name, f"{param}.function.parameters"))
+    schema = described.get("parameters")
+    return Tool(name, _argument(schema, name, f"{param}.function.parameters"), schema or {})
 
 
-def _name(name: str, param: str) -> str:
+def checked_name(name: str, param: str) -> str:
+    """Raises ApiError (400) for a name that OpenAI would refuse."""
     if len(name) > LONGEST_NAME:
         message = (
             f"Invalid '{param}': string too long. Expected a string with maximum length {LONGEST_NAME}, "
@@ -103,12 +108,14 @@ def _argument(schema: Any, name: str, param: str) -> str | None:
         )
         raise ApiError(400, message, param, "invalid_function_parameters")
     properties = schema.get("properties")
-    strings = [key for key, kind in properties.items() if _is_string(kind)] if isinstance(properties, dict) else []
+    strings = [key for key, kind in properties.items() if _is_any_text(kind)] if isinstance(properties, dict) else []
     return next((key for key in ("message", "query", *strings) if key in strings), None)
 
 
-def _is_string(schema: Any) -> bool:
-    kind = schema.get("type") if isinstance(schema, dict) else None
+def _is_any_text(schema: Any) -> bool:
+    if not isinstance(schema, dict) or any(keyword in schema for keyword in ("const", "enum", "format", "pattern")):
+        return False
+    kind = schema.get("type")
     return kind == "string" or (isinstance(kind, list) and "string" in kind)
 
 

@@ -2,13 +2,17 @@
 
 from mock_llm.embeddings.request import EmbeddingsRequest
 from mock_llm.embeddings.vectors import in_base64, vector
-from mock_llm.replies import encode
+from mock_llm.pieces import encode
 from mock_llm.usage import Usage
 
 
 def embeddings_document(asked: EmbeddingsRequest, model: str, usage: Usage | None) -> bytes:
     """Without a usage where that is None."""
-    data = (_embedding(asked, text, index) for index, text in enumerate(asked.texts))
+    # An input that stands there twice is computed once.
+    values = {text: _value(asked, text) for text in dict.fromkeys(asked.texts)}
+    data = (
+        b'{"object":"embedding","index":%d,"embedding":%b}' % (index, values[text]) for index, text in enumerate(asked.texts)
+    )
     return b'{"object":"list","data":[%b],"model":%b%b}' % (b",".join(data), encode(model), _usage(usage))
 
 
@@ -16,10 +20,9 @@ def empty_document(model: str, usage: Usage) -> bytes:
     return b'{"object":"list","data":[],"model":%b%b}' % (encode(model), _usage(usage))
 
 
-def _embedding(asked: EmbeddingsRequest, text: str, index: int) -> bytes:
+def _value(asked: EmbeddingsRequest, text: str) -> bytes:
     numbers = vector(text, asked.dimensions)
-    value = encode(in_base64(numbers) if asked.in_base64 else numbers.tolist())
-    return b'{"object":"embedding","index":%d,"embedding":%b}' % (index, value)
+    return encode(in_base64(numbers) if asked.in_base64 else numbers.tolist())
 
 
 def _usage(usage: Usage | None) -> bytes:

@@ -10,6 +10,8 @@ DIMENSIONS = 1536
 MOST_DIMENSIONS = 3072
 MOST_INPUTS = 2048
 """Also the most tokens in one input that is given as tokens."""
+MOST_NUMBERS = MOST_INPUTS * DIMENSIONS
+"""In all vectors of an answer."""
 LARGEST_TOKEN = 2**31 - 1
 _EXPECTED = {"str": "a string", "list": "an array of tokens"}
 FORMATS = ("float", "base64")
@@ -29,10 +31,14 @@ def read_embeddings_request(asked: dict[str, Any]) -> EmbeddingsRequest:
     user = asked.get("user")
     if user is not None and not isinstance(user, str):
         raise wrong_type("user", "a string", user)
+    dimensions = _dimensions(asked.get("dimensions"))
+    if len(read) * dimensions > MOST_NUMBERS:
+        message = f"The vectors would have more than {MOST_NUMBERS} numbers. Send fewer inputs, or ask for fewer 'dimensions'."
+        raise ApiError(400, message, "dimensions", "invalid_value")
     return EmbeddingsRequest(
         texts=tuple(text for text, _ in read),
         prompt_tokens=sum(tokens for _, tokens in read),
-        dimensions=_dimensions(asked.get("dimensions")),
+        dimensions=dimensions,
         in_base64=_format(asked.get("encoding_format")) == "base64",
     )
 

@@ -5,7 +5,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from mock_llm.embeddings.request import DIMENSIONS, LARGEST_TOKEN, MOST_DIMENSIONS, MOST_INPUTS
-from mock_llm.openapi import HEADERS, REFUSALS, Answered, Operation
+from mock_llm.models_file import LONGEST_NAME
+from mock_llm.openapi import REFUSALS, Answered, Operation
+from mock_llm.openapi_headers import HEADERS
 
 PATH = "/v1/embeddings"
 
@@ -16,10 +18,13 @@ Tokens = Annotated[list[Token], _Several]
 
 
 class EmbeddingsRequest(BaseModel):
-    """Unknown parameters are accepted, and ignored. One that is null is absent, but for `model`."""
+    """Unknown parameters are accepted, and ignored. One that is null is absent, but for `input`.
+
+    Not written here: inputs times dimensions are limited too.
+    """
 
     input: Input | Annotated[list[Input], _Several] | Tokens | Annotated[list[Tokens], _Several]
-    model: Annotated[str, Field(min_length=1)] = "mock-essay-7b"
+    model: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)] | None = None
     dimensions: Annotated[int, Field(ge=1, le=MOST_DIMENSIONS, description=f"{DIMENSIONS} unless given.")] | None = None
     encoding_format: Literal["float", "base64"] | None = None
     user: str | None = None

@@ -2,22 +2,18 @@
 
 from typing import Any
 
-from mock_llm.errors import ApiError, wrong_type, wrong_value
-from mock_llm.parameters import out_of_range
-from mock_llm.tool_messages import required_string
+from mock_llm.errors import wrong_type, wrong_value
+from mock_llm.metadata import check_metadata
+from mock_llm.parameters import EFFORTS, SERVICE_TIERS, out_of_range
 
 BOOLEANS = ("background", "parallel_tool_calls", "store", "stream")
-STRINGS = ("instructions", "previous_response_id", "prompt_cache_key", "safety_identifier", "service_tier", "user")
+STRINGS = ("instructions", "previous_response_id", "prompt_cache_key", "safety_identifier", "user")
 OBJECTS = ("metadata", "reasoning", "stream_options", "text")
 INTEGERS = {"max_output_tokens": (16, None), "max_tool_calls": (1, None), "top_logprobs": (0, 20)}
 """With the least and the greatest value."""
 NUMBERS = {"temperature": 2, "top_p": 1}
 """From 0 to this."""
 TRUNCATIONS = ("auto", "disabled")
-FORMATS = ("text", "json_object", "json_schema")
-MOST_PAIRS = 16
-LONGEST_KEY = 64
-LONGEST_VALUE = 512
 
 
 def check_parameters(asked: dict[str, Any]) -> None:
@@ -31,8 +27,9 @@ def check_parameters(asked: dict[str, Any]) -> None:
     for param, most in NUMBERS.items():
         _check_number(param, asked.get(param), most)
     _check_choice("truncation", asked.get("truncation"), TRUNCATIONS)
-    _check_metadata(asked.get("metadata") or {})
-    _check_format((asked.get("text") or {}).get("format"))
+    _check_choice("reasoning.effort", (asked.get("reasoning") or {}).get("effort"), EFFORTS)
+    _check_choice("service_tier", asked.get("service_tier"), SERVICE_TIERS)
+    check_metadata("metadata", asked.get("metadata") or {})
 
 
 def _check_integer(param: str, value: Any, least: int, most: int | None) -> None:
@@ -60,27 +57,3 @@ def _check_choice(param: str, value: Any, supported: tuple[str, ...]) -> None:
         raise wrong_type(param, "a string", value)
     if value not in supported:
         raise wrong_value(param, value, ", ".join(map(repr, supported)))
-
-
-def _check_metadata(metadata: dict[str, Any]) -> None:
-    if len(metadata) > MOST_PAIRS:
-        message = f"Invalid 'metadata': too many properties. Expected at most {MOST_PAIRS}, but got {len(metadata)} instead."
-        raise ApiError(400, message, "metadata", "object_above_max_properties")
-    for key, value in metadata.items():
-        param = f"metadata.{key[:LONGEST_KEY]}"
-        if len(key) > LONGEST_KEY:
-            message = f"Invalid 'metadata': a key is longer than {LONGEST_KEY} characters: '{key[:LONGEST_KEY]}'."
-            raise ApiError(400, message, "metadata", "string_above_max_length")
-        if not isinstance(value, str):
-            raise wrong_type(param, "a string", value)
-        if len(value) > LONGEST_VALUE:
-            message = f"Invalid '{param}': string too long. Expected at most {LONGEST_VALUE} characters, but got {len(value)}."
-            raise ApiError(400, message, param, "string_above_max_length")
-
-
-def _check_format(form: Any) -> None:
-    if form is None:
-        return
-    if not isinstance(form, dict):
-        raise wrong_type("text.format", "an object", form)
-    _check_choice("text.format.type", required_string(form, "type", "text.format"), FORMATS)

@@ -4,17 +4,21 @@ import json
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from mock_llm.chat_request import LONGEST_ARGUMENTS, TOKENS_PER_WORD, ChatRequest, read_model
+from mock_llm.chat_request import TOKENS_PER_WORD, ChatRequest, read_model
 from mock_llm.errors import ApiError
 from mock_llm.messages import Conversation
 from mock_llm.parameters import is_fixed
+from mock_llm.response_format import flat_content
 from mock_llm.responses.items import History, read_conversation, read_items
 from mock_llm.responses.parameters import check_parameters
 from mock_llm.responses.tools import read_flat_toolbox
-from mock_llm.tool_calls import ToolCall, calls_for, introduction
+from mock_llm.room import Room
+from mock_llm.tool_calls import calls_for, introduction
 
 _ABSENT = {"conversation": "Conversation", "prompt": "Prompt"}
 """What OpenAI keeps under an id and the mock does not."""
+COPIES_IN_STREAM = 4
+"""Of what a response says: in the pieces, and at the end of these, of the item and of the response."""
 _OF_DELIVERY = ("metadata", "previous_response_id", "store", "stream", "stream_options")
 """Parameters that change nothing in what is said; what the previous response says stands in the history."""
 
@@ -57,25 +61,25 @@ def read_responses_request(asked: dict[str, Any], history: History) -> Responses
 
 def _chat(asked: dict[str, Any], conversation: Conversation) -> ChatRequest:
     toolbox = read_flat_toolbox(asked)
-    calls = calls_for(toolbox, conversation) if toolbox.tools else ()
-    _refuse_too_long_an_answer(calls)
+    stream = asked.get("stream") is True
+    room = Room(copies=COPIES_IN_STREAM if stream else 1, streams=stream)
+    calls = room.holding(calls_for(toolbox, conversation)) if toolbox.tools else ()
+    said_last = introduction(conversation) if conversation.results else ""
+    content = flat_content(asked)
+    if said_last or content:
+        room.take(said_last if content is None else content)
     words = conversation.words + len((asked.get("instructions") or "").split())
     return ChatRequest(
         model=read_model(asked),
         prompt_tokens=max(1, int(words * TOKENS_PER_WORD)),
-        stream=asked.get("stream") is True,
+        stream=stream,
         include_usage=True,
         text=conversation.text,
         max_tokens=asked.get("max_output_tokens"),
         calls=calls,
-        introduction=introduction(conversation) if conversation.results else "",
+        introduction=said_last,
+        content=content,
     )
-
-
-def _refuse_too_long_an_answer(calls: tuple[ToolCall, ...]) -> None:
-    if sum(len(call.arguments) for call in calls) > LONGEST_ARGUMENTS:
-        message = "The calls of all the tools that the input names would be too long. Shorten the input, or offer fewer tools."
-        raise ApiError(400, message, "tools", "invalid_value")
 
 
 def _fixed(asked: dict[str, Any], history: History) -> bytes:

@@ -4,16 +4,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from mock_llm.metadata import Metadata
+from mock_llm.models_file import LONGEST_NAME as LONGEST_MODEL
+from mock_llm.parameters import EFFORTS, SERVICE_TIERS
 from mock_llm.responses.contents import PARTS_OF_OTHERS
 from mock_llm.responses.items import PASSED_OVER
-from mock_llm.responses.parameters import FORMATS, LONGEST_KEY, LONGEST_VALUE, MOST_PAIRS, TRUNCATIONS
+from mock_llm.responses.parameters import TRUNCATIONS
 from mock_llm.responses.tools import HOSTED
 from mock_llm.tools import LONGEST_NAME, MOST_TOOLS
 
-Metadata = Annotated[
-    dict[Annotated[str, Field(max_length=LONGEST_KEY)], Annotated[str, Field(max_length=LONGEST_VALUE)]],
-    Field(max_length=MOST_PAIRS),
-]
 ToolName = Annotated[str, Field(pattern=rf"^[a-zA-Z0-9_-]{{1,{LONGEST_NAME}}}$")]
 
 
@@ -69,22 +68,33 @@ class ResponsesHostedTool(BaseModel):
 
 
 class ResponsesFormat(BaseModel):
-    type: Literal[FORMATS]  # type: ignore[valid-type]
+    type: Literal["text", "json_object"]
+
+
+class ResponsesSchemaFormat(BaseModel):
+    """With a `schema`, a JSON Schema of which the mock can make an instance."""
+
+    type: Literal["json_schema"]
+    name: ToolName
 
 
 class ResponsesText(BaseModel):
-    format: ResponsesFormat | None = None
+    format: ResponsesFormat | ResponsesSchemaFormat | None = None
+
+
+class ResponsesReasoning(BaseModel):
+    effort: Literal[EFFORTS] | None = None  # type: ignore[valid-type]
 
 
 class ResponsesRequest(BaseModel):
-    """Unknown parameters are accepted, and ignored. One that is null is absent, but for `model` and `input`.
+    """Unknown parameters are accepted, and ignored. One that is null is absent, but for `input`.
 
     Not written here, since it depends on more than the body's form: `previous_response_id` continues a response that is kept,
     `tool_choice` chooses among the `tools`, and items of the types function_call and function_call_output come in pairs.
     """
 
     input: str | Annotated[list[ResponsesMessage | ResponsesAssistantMessage | ResponsesPassedOver], Field(min_length=1)]
-    model: Annotated[str, Field(min_length=1)] = "mock-essay-7b"
+    model: Annotated[str, Field(min_length=1, max_length=LONGEST_MODEL)] | None = None
     instructions: str | None = None
     stream: bool | None = None
     store: bool | None = None
@@ -99,9 +109,9 @@ class ResponsesRequest(BaseModel):
     truncation: Literal[TRUNCATIONS] | None = None  # type: ignore[valid-type]
     metadata: Metadata | None = None
     text: ResponsesText | None = None
-    reasoning: dict[str, Any] | None = None
+    reasoning: ResponsesReasoning | None = None
     stream_options: dict[str, Any] | None = None
     user: str | None = None
-    service_tier: str | None = None
+    service_tier: Literal[SERVICE_TIERS] | None = None  # type: ignore[valid-type]
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None

@@ -15,7 +15,7 @@ from mock_llm.errors import ApiError
 from mock_llm.faults import Fault
 from mock_llm.ledger import Caller, caller_of
 from mock_llm.mock import Call, Mock, Turn
-from mock_llm.replies import encode
+from mock_llm.pieces import encode
 from mock_llm.responses.answer import Answer
 from mock_llm.responses.events import stream_of
 from mock_llm.responses.input_items import kept_items, listed, read_page

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mock_llm.openapi import HEADERS, REFUSALS, Answered, Error, Operation, operation_id
+from mock_llm.ledger import TEAM_HEADER, USER_HEADER
+from mock_llm.openapi import REFUSALS, Answered, Error, Operation, operation_id
+from mock_llm.openapi_headers import HEADERS
 from mock_llm.responses.answer_schema import Response, ResponseDeleted, ResponseInputItems
 from mock_llm.responses.input_items import DEFAULT, FEWEST, MOST
 from mock_llm.responses.request_schema import ResponsesRequest
@@ -20,7 +22,7 @@ def _query(name: str, schema: Mapping[str, Any], description: str) -> Mapping[st
 
 
 _ID = {"name": "response_id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
-_CALLER = tuple(header for header in HEADERS if header["name"] in ("x-team-id", "x-user-id"))
+_CALLER = tuple(header for header in HEADERS if header["name"] in (TEAM_HEADER.decode(), USER_HEADER.decode()))
 _PAGE = (
     _query("after", {"type": "string"}, "The id of the item behind which the page begins."),
     _query("limit", {"type": "integer", "minimum": FEWEST, "maximum": MOST, "default": DEFAULT}, "Items in the page."),

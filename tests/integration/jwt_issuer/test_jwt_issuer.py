@@ -205,6 +205,33 @@ def test_the_next_key_signs_after_the_overlap_and_what_was_signed_before_stays_g
         assert verified(after, url)["sub"] == "alice"
 
 
+def test_a_key_that_was_added_while_nobody_served_is_published_first(environment: dict[str, str]) -> None:
+    with serving("jwt_issuer", **environment) as (_, url):
+        (first,) = kids_of(url)
+    command(environment, "rotate")
+    waiting = ring_in(environment).keys[1]
+    assert waiting.signs_from is None
+    with serving("jwt_issuer", **environment) as (_, url):
+        assert kids_of(url) == [first, waiting.kid]
+        published = ring_in(environment).keys[1]
+        assert (published.signs_from or 0) - (published.published or 0) == 1200
+        assert abs((published.published or 0) - time.time()) < PATIENCE
+
+
+def test_keys_that_are_deleted_are_made_anew_and_everyone_has_a_new_token(environment: dict[str, str]) -> None:
+    with serving("jwt_issuer", **environment) as (_, url):
+        (first,) = kids_of(url)
+        file = KeyFolder(Path(environment["JWT_ISSUER_STATE"])).path
+        file.unlink()
+        wait_until(file.exists, "a new key")
+        only = ring_in(environment).keys[0].kid
+        assert only != first
+        wait_until(lambda: kids_of(url) == [only], "the new key")
+        wait_until(
+            lambda: {kid_in(token) for token in tokens_in(environment["JWT_ISSUER_STATE"]).values()} == {only}, "new tokens"
+        )
+
+
 def test_a_leaked_key_is_gone_at_once_and_everyone_has_a_new_token(environment: dict[str, str]) -> None:
     with serving("jwt_issuer", **environment) as (_, url):
         before = tokens_in(environment["JWT_ISSUER_STATE"])
@@ -242,13 +269,16 @@ def test_two_issuers_on_one_folder_serve_the_same_keys_through_a_rotation(enviro
 
 def test_two_issuers_that_rotate_by_themselves_make_one_key_a_time(environment: dict[str, str]) -> None:
     environment |= {"JWT_ISSUER_MAX_AGE": "1", "JWT_ISSUER_OVERLAP": "2", "JWT_ISSUER_ROTATE_EVERY": "3"}
+    # Longer than the test, so that no key leaves.
+    environment |= {f"JWT_ISSUER_{name}": "48" for name in ("TTL", "LONGEST_TTL", "CLIENT_TTL")}
     with serving("jwt_issuer", **environment) as (_, one), serving("jwt_issuer", **environment) as (_, other):
-        wait_until(lambda: len(ring_in(environment).keys) >= 3, "two rotations")
-        keys = ring_in(environment).keys
+        wait_until(lambda: sum(key.signs_from is not None for key in ring_in(environment).keys) >= 3, "two rotations")
+        keys = ring_in(environment).keys[:3]
         kids = {key.kid for key in keys}
         wait_until(lambda: kids <= set(kids_of(one)) & set(kids_of(other)), "all keys")
-    assert all(later.signs_from - earlier.signs_from >= 3 for earlier, later in itertools.pairwise(keys))
-    assert all(key.signs_from - key.published == 2 for key in keys[1:])
+    times = [(key.published or 0, key.signs_from or 0) for key in keys]
+    assert all(later[1] - earlier[1] >= 3 for earlier, later in itertools.pairwise(times))
+    assert all(signs_from - published == 2 for published, signs_from in times[1:])
 
 
 COUNT_UP = """

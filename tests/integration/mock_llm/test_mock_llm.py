@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from mock_llm.essays import ESSAYS
+from tests.unit.mock_llm.told import counts
 
 from .serving import a_process, serving
 
@@ -28,16 +29,16 @@ def stamped(team: str, user: str) -> dict[str, str]:
     return {"X-Team-ID": team, "X-User-Id": user}
 
 
-def usage_of(response: httpx.Response) -> dict[str, int]:
+def usage_of(response: httpx.Response) -> dict[str, Any]:
     document = response.text
     if response.headers["content-type"].startswith("text/event-stream"):
         document = document.split("\n\n")[-3].removeprefix("data: ")
-    usage: dict[str, int] = json.loads(document)["usage"]
+    usage: dict[str, Any] = json.loads(document)["usage"]
     return usage
 
 
-def a_run(order: list[tuple[str, str]]) -> dict[tuple[str, str], list[dict[str, int]]]:
-    said: dict[tuple[str, str], list[dict[str, int]]] = defaultdict(list)
+def a_run(order: list[tuple[str, str]]) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    said: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     with serving("mock_llm", MOCK_LLM_SEED="7") as (_, base), httpx.Client(base_url=base, trust_env=False) as http:
         for caller in order:
             said[caller].append(usage_of(http.post(PATH, json=HELLO, headers=stamped(*caller))))
@@ -58,7 +59,7 @@ async def test_the_ledger_is_what_fifty_concurrent_answers_said_to_the_token(url
         async def call(index: int) -> None:
             caller = CALLERS[index % len(CALLERS)]
             body = STREAM if index % 2 else HELLO
-            said[caller].append(usage_of(await http.post(PATH, json=body, headers=stamped(*caller))))
+            said[caller].append(counts(usage_of(await http.post(PATH, json=body, headers=stamped(*caller)))))
 
         await asyncio.gather(*(call(index) for index in range(50)))
         rows = (await http.get("/ledger")).json()["callers"]

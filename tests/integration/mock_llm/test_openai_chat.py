@@ -3,11 +3,11 @@
 import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from openai import AsyncOpenAI, NotFoundError, OpenAI, pydantic_function_tool
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from mock_llm.essays import ESSAYS
 
@@ -199,3 +199,44 @@ def test_the_models(tmp_path: Path, user: str) -> None:
         assert told.usage is not None
         assert told.usage.completion_tokens == 700
         assert outcomes(base, user) == ["refused", "answered"]
+
+
+class Trip(BaseModel):
+    city: str
+    days: int = Field(ge=2)
+    by: Literal["train", "boat"]
+    stops: list[str]
+
+
+def test_a_reply_is_parsed_into_the_model_that_was_asked_for(openai: OpenAI) -> None:
+    told = openai.chat.completions.parse(model=MODEL, messages=HELLO, response_format=Trip)
+    trip = told.choices[0].message.parsed
+    assert trip == Trip(city="text", days=2, by="train", stops=[])
+    with openai.chat.completions.stream(model=MODEL, messages=HELLO, response_format=Trip) as stream:
+        assert stream.get_final_completion().choices[0].message.parsed == trip
+
+
+def test_a_json_object_is_one(openai: OpenAI) -> None:
+    told = openai.chat.completions.create(model=MODEL, messages=HELLO, response_format={"type": "json_object"})
+    assert isinstance(json.loads(told.choices[0].message.content or ""), dict)
+
+
+def test_a_tool_of_several_parameters_is_called_with_all_of_them(openai: OpenAI) -> None:
+    tool = pydantic_function_tool(Trip, name="plan_trip")
+    asks: Any = [{"role": "user", "content": "plan_trip to the sea"}]
+    told = openai.chat.completions.parse(model=MODEL, messages=asks, tools=[tool])
+    calls = told.choices[0].message.tool_calls
+    assert calls is not None
+    assert calls[0].function.parsed_arguments == Trip(city="plan_trip to the sea", days=2, by="train", stops=[])
+
+
+def test_the_answer_has_an_id_of_its_request_and_all_that_the_sdk_knows(openai: OpenAI) -> None:
+    told = openai.chat.completions.create(model=MODEL, messages=HELLO, extra_headers={"x-request-id": "r7"})
+    assert (told._request_id, told.service_tier, told.system_fingerprint) == ("r7", "default", "fp_mock")
+    assert (openai.chat.completions.create(model=MODEL, messages=HELLO)._request_id or "").startswith("req_")
+    assert told.choices[0].message.annotations == []
+    assert told.usage is not None
+    assert told.usage.prompt_tokens_details is not None
+    assert told.usage.prompt_tokens_details.cached_tokens == 0
+    assert told.usage.completion_tokens_details is not None
+    assert told.usage.completion_tokens_details.rejected_prediction_tokens == 0

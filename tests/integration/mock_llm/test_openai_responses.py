@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from openai import AsyncOpenAI, BadRequestError, NotFoundError, OpenAI
 from openai.types.responses import Response, ResponseFunctionToolCall
+from pydantic import BaseModel, Field
 
 from mock_llm.essays import ESSAYS
 
@@ -133,3 +134,16 @@ def test_a_response_is_retrieved_and_deleted(openai: OpenAI) -> None:
     with pytest.raises(BadRequestError) as caught:
         openai.responses.create(model=MODEL, input="hello", previous_response_id=told.id)
     assert caught.value.code == "previous_response_not_found"
+
+
+class Trip(BaseModel):
+    city: str
+    days: int = Field(ge=2)
+
+
+def test_a_response_is_parsed_into_the_model_that_was_asked_for(openai: OpenAI) -> None:
+    told = openai.responses.parse(model=MODEL, input="hello", text_format=Trip)
+    assert told.output_parsed == Trip(city="text", days=2)
+    assert (told._request_id or "").startswith("req_")
+    with openai.responses.stream(model=MODEL, input="hello", text_format=Trip) as stream:
+        assert stream.get_final_response().output_parsed == told.output_parsed

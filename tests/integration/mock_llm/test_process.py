@@ -66,7 +66,7 @@ def test_a_wrong_list_of_models_stops_the_start_with_one_sentence(tmp_path: Path
         assert process.wait(30) == 1
         assert process.stderr is not None
         (sentence,) = process.stderr.read().splitlines()
-        assert sentence == f"{file}: models[0].price: this field is unknown. MOCK_LLM_MODELS names this file."
+        assert sentence == f"{file}: models[0].price: this field is unknown: take it out. MOCK_LLM_MODELS names this file."
 
 
 def test_a_list_of_models_and_the_settings_reach_the_answers(tmp_path: Path) -> None:

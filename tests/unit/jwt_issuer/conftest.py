@@ -6,9 +6,12 @@ from jwt_issuer.config import Settings
 from jwt_issuer.keys.keychain import Keychain
 from jwt_issuer.keys.signing_key import SigningKey
 from jwt_issuer.tokens import Mint
+from jwt_issuer.upkeep import Upkeep
 from service.environment import SharedSettings
 
+from .looking import OVERLAP, SUBJECTS
 from .rings import Clock, RingStore, a_key
+from .stores import Lead, Tokens
 
 
 @pytest.fixture
@@ -35,6 +38,21 @@ def keychain(store: RingStore, clock: Clock) -> Keychain:
 @pytest.fixture
 def mint(keychain: Keychain, clock: Clock) -> Mint:
     return Mint(keychain, issuer="agentic-budgets", audience="mock-llm", ttl=600, clock=clock)
+
+
+@pytest.fixture
+def lead() -> Lead:
+    return Lead()
+
+
+@pytest.fixture
+def tokens() -> Tokens:
+    return Tokens()
+
+
+@pytest.fixture
+def upkeep(keychain: Keychain, mint: Mint, tokens: Tokens, lead: Lead, clock: Clock) -> Upkeep:
+    return Upkeep(keychain, tokens, mint, SUBJECTS, lead, OVERLAP, clock=clock)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from functools import cache
 
 from jwt_issuer.keys.ring import KeyRing
 from jwt_issuer.keys.signing_key import SigningKey
-from jwt_issuer.stores import StoreAwayError
+from jwt_issuer.stores import StoreAwayError, StoreError
 
 START = 1_700_000_000
 
@@ -27,10 +27,11 @@ class Clock:
 
 @dataclass
 class RingStore:
-    """A KeyStore."""
+    """A KeyStore. One that is full can be read and not written."""
 
     ring: KeyRing | None = None
     away: bool = False
+    full: bool = False
     updates: list[KeyRing] = field(default_factory=list)
     """The rings that were written."""
 
@@ -46,6 +47,8 @@ class RingStore:
         self._answer()
         after = change(self.ring)
         if after is not self.ring:
+            if self.full:
+                raise StoreError("The store is full. Make room.")
             self.updates.append(after)
         self.ring = after
         return after

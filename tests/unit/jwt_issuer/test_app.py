@@ -19,7 +19,7 @@ from jwt_issuer.tokens import Mint, Subject
 from jwt_issuer.upkeep import Upkeep
 
 from .rings import START, Clock, a_key
-from .test_upkeep import Tokens
+from .stores import Lead, Tokens
 
 pytestmark = pytest.mark.anyio
 
@@ -28,7 +28,7 @@ DISCOVERY = "/.well-known/openid-configuration"
 
 @pytest.fixture
 def metrics(keychain: Keychain, mint: Mint, clock: Clock) -> Metrics:
-    return Metrics(Upkeep(keychain, Tokens(), mint, (), 1200, clock=clock))
+    return Metrics(Upkeep(keychain, Tokens(), mint, (), Lead(), 1200, clock=clock))
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ async def discovered(app: FastAPI, url: str = "http://issuer", path: str = DISCO
 
 
 async def test_the_keys_are_published_for_a_while(app: FastAPI, keychain: Keychain) -> None:
-    keychain.change(lambda ring: ring.with_next(a_key(1), START, 1200))
+    keychain.change(lambda ring: ring.with_next(a_key(1), START).announced(START, 1200))
     async with client(app) as http:
         response = await http.get("/.well-known/jwks.json")
     assert response.json() == {"keys": [a_key(0).jwk, a_key(1).jwk]}
@@ -88,7 +88,7 @@ async def test_how_long_the_keys_may_be_kept_is_a_setting(made: Callable[..., Fa
 async def test_a_rotation_is_published_at_once(app: FastAPI, keychain: Keychain, clock: Clock) -> None:
     async with client(app) as http:
         first = (await http.get("/.well-known/jwks.json")).json()
-        keychain.change(lambda ring: ring.with_next(a_key(1), START, 1200))
+        keychain.change(lambda ring: ring.with_next(a_key(1), START).announced(START, 1200))
         clock.now = START + 1200
         second = (await http.get("/.well-known/jwks.json")).json()
     assert [[key["kid"] for key in each["keys"]] for each in (first, second)] == [

@@ -184,7 +184,14 @@ def test_verify_shows_what_a_good_token_says(
 
 
 def test_verify_takes_a_token_of_a_key_that_retires(settings: Settings, keys: KeyFolder, out: Path) -> None:
-    keys.update(lambda _: ring_of(keys).signing_for(7200, time.time()).with_next(a_key(1), int(time.time()) - 60, 30))
+    keys.update(
+        lambda _: (
+            ring_of(keys)
+            .signing_for(7200, time.time())
+            .with_next(a_key(1), int(time.time()) - 60)
+            .announced(int(time.time()) - 60, 30)
+        )
+    )
     assert states(keys) == {a_key(0).kid: State.RETIRING, a_key(1).kid: State.CURRENT}
     commands.verify(settings, signed(keys, out), None)
 
@@ -202,6 +209,13 @@ def test_verify_says_why_a_gateway_would_refuse(
 ) -> None:
     with pytest.raises(SystemExit, match=f"{out} holds a token that a gateway refuses: {reason}"):
         commands.verify(settings, signed(keys, out, **claims), None)
+
+
+def test_verify_says_what_a_token_was_checked_for(settings: Settings, keys: KeyFolder, out: Path) -> None:
+    with pytest.raises(
+        SystemExit, match=r"[^.]\. It was checked for JWT_ISSUER_ISSUER=agentic-budgets and the audience tools\.$"
+    ):
+        commands.verify(settings, signed(keys, out), "tools")
 
 
 def test_verify_may_be_for_another_audience(settings: Settings, keys: KeyFolder, out: Path) -> None:
@@ -244,24 +258,40 @@ def test_a_secret_goes_into_a_file_for_its_owner_alone_and_only_its_hash_is_prin
     assert mode(out) == 0o600
 
 
-def test_rotate_publishes_a_key_that_signs_after_the_overlap(
+def test_a_secret_that_may_be_in_use_is_not_overwritten(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "ci.secret"
+    out.write_text("in use")
+    with pytest.raises(
+        SystemExit, match=f"{out} is there already, and may be the secret of a client that uses it. Name another"
+    ):
+        commands.secret(out)
+    assert out.read_text() == "in use"
+    assert capfd.readouterr().out == ""
+
+
+def test_rotate_adds_a_key_that_the_issuer_is_to_publish(
     settings: Settings, keys: KeyFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     commands.rotate(settings, None, at_once=False)
     first, second = ring_of(keys).keys
     assert states(keys) == {a_key(0).kid: State.CURRENT, second.kid: State.NEXT}
     assert first.kid == a_key(0).kid
-    assert second.signs_from - second.published == settings.overlap
-    when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(second.signs_from))
-    assert capsys.readouterr().out == f"The key {second.kid} is published now, and signs from {when} on.\n"
+    assert (second.published, second.signs_from) == (None, None)
+    assert capsys.readouterr().out == (
+        f"The key {second.kid} is next. The issuer publishes it within seconds, or as soon as it runs, and lets it sign after "
+        "JWT_ISSUER_OVERLAP. `jwt-issuer keys` says when that is.\n"
+    )
 
 
 def test_rotate_is_refused_while_a_key_waits(settings: Settings, keys: KeyFolder) -> None:
     commands.rotate(settings, None, at_once=False)
     before = keys.path.read_bytes()
-    with pytest.raises(SystemExit, match=r"waits already, and signs in \d+ s\. Rotate again after that"):
+    with pytest.raises(SystemExit, match=r"waits already, and signs once it is published\. Rotate again after that"):
         commands.rotate(settings, None, at_once=False)
     assert keys.path.read_bytes() == before
+    keys.update(lambda _: ring_of(keys).announced(int(time.time()), 600))
+    with pytest.raises(SystemExit, match=r"waits already, and signs in \d+ s\. Rotate again after that"):
+        commands.rotate(settings, None, at_once=False)
 
 
 def test_rotate_at_once_leaves_one_key_and_no_other(
@@ -271,6 +301,7 @@ def test_rotate_at_once_leaves_one_key_and_no_other(
     capsys.readouterr()
     commands.rotate(settings, None, at_once=True)
     (only,) = ring_of(keys).keys
+    assert only.signs_from is not None
     assert only.signs_from <= time.time()
     assert only.kid != a_key(0).kid
     assert capsys.readouterr().out == f"The key {only.kid} signs from now on, and no other is valid any more.\n"
@@ -338,8 +369,10 @@ def test_keys_are_listed_with_their_state_and_times(
         lambda _: (
             KeyRing.of(a_key(0), now)
             .signing_for(3600, now)
-            .with_next(a_key(1), now + 86_400, 600)
-            .with_next(a_key(2), future, 600)
+            .with_next(a_key(1), now + 86_400)
+            .announced(now + 86_400, 600)
+            .with_next(a_key(2), future)
+            .announced(future, 600)
         )
     )
     keys.update(lambda _: ring_of(keys).signing_for(future, now + 50))
@@ -359,8 +392,20 @@ def test_keys_are_listed_with_their_state_and_times(
     assert [len(row) for row in rows] == [5, 5, 4]
 
 
+def test_a_key_that_waits_to_be_published_is_listed_without_times(
+    settings: Settings, keys: KeyFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commands.rotate(settings, None, at_once=False)
+    capsys.readouterr()
+    commands.keys(settings)
+    current, waiting = capsys.readouterr().out.splitlines()[1:]
+    assert waiting.split() == [ring_of(keys).keys[1].kid, "next"]
+    # When a key leaves is not known as long as nobody knows when the next one signs.
+    assert len(current.split()) == 4
+
+
 def test_a_key_that_has_left_is_not_listed(settings: Settings, keys: KeyFolder, capsys: pytest.CaptureFixture[str]) -> None:
-    keys.update(lambda _: KeyRing.of(a_key(0), 1_600_000_000).with_next(a_key(1), 1_700_000_000, 600))
+    keys.update(lambda _: KeyRing.of(a_key(0), 1_600_000_000).with_next(a_key(1), 1_700_000_000).announced(1_700_000_000, 600))
     commands.keys(settings)
     printed = capsys.readouterr().out
     assert a_key(1).kid in printed

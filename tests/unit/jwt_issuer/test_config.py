@@ -116,6 +116,8 @@ def test_a_longer_cache_needs_a_longer_overlap(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_key_signs_for_longer_than_the_next_one_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TTL", "LONGEST_TTL", "CLIENT_TTL"):
+        monkeypatch.setenv(f"JWT_ISSUER_{name}", "900")
     monkeypatch.setenv("JWT_ISSUER_ROTATE_EVERY", "1200")
     with pytest.raises(
         SystemExit, match="JWT_ISSUER_ROTATE_EVERY is wrong: 1200 s is not longer than JWT_ISSUER_OVERLAP, 1200 s"
@@ -123,3 +125,29 @@ def test_a_key_signs_for_longer_than_the_next_one_waits(monkeypatch: pytest.Monk
         read_environment(Settings)
     monkeypatch.setenv("JWT_ISSUER_ROTATE_EVERY", "1201")
     assert read_environment(Settings).rotate_every == 1201
+
+
+@pytest.mark.parametrize("longer", ["TTL", "LONGEST_TTL"])
+def test_keys_that_rotate_too_fast_for_their_tokens_are_refused(monkeypatch: pytest.MonkeyPatch, longer: str) -> None:
+    for name in ("TTL", "LONGEST_TTL", "CLIENT_TTL"):
+        monkeypatch.setenv(f"JWT_ISSUER_{name}", "900")
+    monkeypatch.setenv(f"JWT_ISSUER_{longer}", str(16 * 2000))
+    monkeypatch.setenv("JWT_ISSUER_ROTATE_EVERY", "1999")
+    with pytest.raises(SystemExit, match="ROTATE_EVERY is wrong: with tokens of 32000 s more than 16 keys would be published"):
+        read_environment(Settings)
+    monkeypatch.setenv("JWT_ISSUER_ROTATE_EVERY", "2000")
+    assert read_environment(Settings).rotate_every == 2000
+
+
+@pytest.mark.parametrize("variable", ["JWT_ISSUER_NAMESPACE", "JWT_ISSUER_AGENTS_NAMESPACE"])
+@pytest.mark.parametrize("value", ["kagent/secrets", "Kagent", "-kagent", "kagent-", "k.agent", "k" * 64])
+def test_what_is_no_namespace_is_refused(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SystemExit, match=f"{variable} is wrong: a namespace has up to 63 lower-case letters"):
+        read_environment(Settings)
+
+
+@pytest.mark.parametrize("value", ["k", "k-8", "8", "k" * 63])
+def test_what_is_a_namespace_is_taken(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("JWT_ISSUER_NAMESPACE", value)
+    assert read_environment(Settings).namespace == value

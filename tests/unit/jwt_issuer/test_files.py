@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from jwt_issuer.files import PUBLIC, locked, private_folder, replace_file
+from jwt_issuer.files import PUBLIC, locked, private_folder, replace_file, try_lock
 
 from .modes import mode
+from .patience import Patience
 
 
 @pytest.fixture(autouse=True)
@@ -78,3 +79,34 @@ def test_a_lock_is_one_processs_for_as_long_as_the_block_lasts(tmp_path: Path) -
         assert tried_by_another_process(path) == "taken"
     assert tried_by_another_process(path) == "free"
     assert path.exists(), "who waits for it would have a lock that nobody else sees"
+
+
+def test_a_lock_is_waited_for_and_not_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, patience = tmp_path / ".lock", Patience()
+    monkeypatch.setattr("jwt_issuer.files.time", patience)
+    too_long = pytest.raises(TimeoutError, match=f"another process has held the lock for too long: '{path}'")
+    with locked(path), too_long, locked(path, patience=3):
+        pytest.fail("two have the lock")
+    assert 3 < patience.slept < 3.1
+
+
+def test_whoever_waits_for_a_lock_has_it_as_soon_as_it_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, patience = tmp_path / ".lock", Patience()
+    with path.open("wb") as holder:
+        assert try_lock(holder)
+
+        def sleep(seconds: float) -> None:
+            holder.close()
+            patience.slept += seconds
+
+        monkeypatch.setattr(patience, "sleep", sleep)
+        monkeypatch.setattr("jwt_issuer.files.time", patience)
+        with locked(path):
+            assert 0 < patience.slept < 0.1
+
+
+def test_a_lock_goes_with_a_block_that_fails(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), locked(tmp_path / ".lock"):
+        raise KeyError
+    with locked(tmp_path / ".lock", patience=-1):
+        assert tried_by_another_process(tmp_path / ".lock") == "taken"

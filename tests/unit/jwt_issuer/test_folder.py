@@ -1,6 +1,4 @@
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,12 +6,14 @@ from threading import Barrier
 
 import pytest
 
-from jwt_issuer.folder import KeyFolder, TokenFolder
+from jwt_issuer.files import locked
+from jwt_issuer.folder import FolderLeadership, KeyFolder, TokenFolder
 from jwt_issuer.keys.document import read_ring, write_ring
 from jwt_issuer.keys.ring import KeyRing
 from jwt_issuer.stores import StoreError
 
 from .modes import mode
+from .patience import Patience
 from .rings import START, a_key
 
 RING = KeyRing.of(a_key(0), START)
@@ -140,9 +140,18 @@ def test_a_change_that_raises_is_raised_and_writes_nothing(keys: KeyFolder) -> N
     assert keys.update(lambda _: RING) == RING, "the lock was left behind"
 
 
+def test_a_lock_that_is_never_given_back_is_an_error_that_names_it(keys: KeyFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    patience = Patience()
+    with locked(kept(keys).path.parent / ".lock"):
+        monkeypatch.setattr("jwt_issuer.files.time", patience)
+        with pytest.raises(StoreError, match=f"{keys.path.parent}/.lock: another process has held the lock for too long. Name"):
+            keys.update(lambda _: RING)
+    assert 5 < patience.slept < 5.1
+
+
 def test_whoever_reads_meanwhile_has_the_old_ring_or_the_new(keys: KeyFolder) -> None:
     with kept(keys).path.open("rb") as reader:
-        kept(keys, RING.with_next(a_key(1), START, 60))
+        kept(keys, RING.with_next(a_key(1), START).announced(START, 60))
         assert read_ring(reader.read()) == RING
     assert names(keys.path.parent) == {"ring.json", ".lock"}
 
@@ -158,34 +167,6 @@ def test_all_who_make_the_first_key_at_once_have_the_same(keys: KeyFolder) -> No
         rings = list(pool.map(start, range(4)))
     assert {ring.keys[0].kid for ring in rings} == {rings[0].keys[0].kid}
     assert keys.read() == rings[0]
-
-
-COUNT_UP = """
-import sys
-from pathlib import Path
-from jwt_issuer.folder import KeyFolder
-
-sys.stdin.readline()
-for _ in range(10):
-    KeyFolder(Path(sys.argv[1])).update(lambda ring: ring.signing_for(ring.keys[0].longest_ttl + 1, ring.keys[0].signs_from))
-"""
-
-
-def test_what_several_processes_change_at_once_is_all_kept(keys: KeyFolder) -> None:
-    kept(keys)
-    processes = [
-        subprocess.Popen([sys.executable, "-c", COUNT_UP, str(keys.state)], stdin=subprocess.PIPE, text=True) for _ in range(4)
-    ]
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    for process in processes:
-        process.communicate(timeout=60)
-    assert [process.returncode for process in processes] == [0] * 4
-    ring = keys.read()
-    assert ring is not None
-    assert ring.keys[0].longest_ttl == 40
 
 
 def test_a_token_is_the_whole_of_its_file_for_its_owner_alone(tokens: TokenFolder) -> None:
@@ -252,3 +233,57 @@ def test_the_key_set_is_for_all_to_read_and_written_once(tokens: TokenFolder) ->
 
 def test_the_keys_that_are_written_are_those_that_are_read(keys: KeyFolder) -> None:
     assert kept(keys).path.read_bytes() == write_ring(RING)
+
+
+@pytest.fixture
+def leaders(tmp_path: Path) -> Iterator[tuple[FolderLeadership, FolderLeadership]]:
+    """Two on one folder."""
+    one, other = FolderLeadership(tmp_path), FolderLeadership(tmp_path)
+    yield one, other
+    one.release()
+    other.release()
+
+
+def test_of_two_on_one_folder_the_first_leads_for_as_long_as_it_likes(
+    leaders: tuple[FolderLeadership, FolderLeadership],
+) -> None:
+    first, second = leaders
+    assert not first.holds
+    assert [first.leads(), second.leads(), first.leads(), second.leads()] == [True, False, True, False]
+    assert (first.holds, second.holds) == (True, False)
+    second.release()
+    assert first.holds
+    assert not second.leads()
+
+
+def test_whoever_waits_takes_over_from_one_that_ends(leaders: tuple[FolderLeadership, FolderLeadership]) -> None:
+    first, second = leaders
+    first.leads()
+    second.leads()
+    first.release()
+    assert not first.holds
+    assert second.leads()
+    assert not first.leads()
+
+
+def test_whoever_waits_says_so_once(
+    leaders: tuple[FolderLeadership, FolderLeadership], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = leaders
+    for _ in range(3):
+        first.leads()
+        second.leads()
+    assert caplog.messages == [f"Another issuer writes the tokens in {tmp_path}, until it ends. This one serves the keys."]
+
+
+def test_folders_have_leaders_of_their_own(leaders: tuple[FolderLeadership, FolderLeadership], tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = FolderLeadership(tmp_path / "other")
+    assert leaders[0].leads()
+    assert other.leads()
+    other.release()
+
+
+def test_a_folder_that_is_not_there_has_no_leader(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=f"{tmp_path}/absent/.serving: No such file or directory. Name a place"):
+        FolderLeadership(tmp_path / "absent").leads()

@@ -6,14 +6,14 @@ from jwt_issuer.tokens import Mint, Subject
 from jwt_issuer.upkeep import Upkeep
 
 from .rings import START, Clock, a_key
-from .test_upkeep import Tokens
+from .stores import Lead, Tokens
 
 OVERLAP = 1200
 
 
 @pytest.fixture
 def upkeep(keychain: Keychain, mint: Mint, clock: Clock) -> Upkeep:
-    return Upkeep(keychain, Tokens(), mint, (Subject("dba", "dba"), Subject("alice", "dba")), OVERLAP, clock=clock)
+    return Upkeep(keychain, Tokens(), mint, (Subject("dba", "dba"), Subject("alice", "dba")), Lead(), OVERLAP, clock=clock)
 
 
 @pytest.fixture
@@ -31,14 +31,20 @@ def states(metrics: Metrics) -> dict[str, float | None]:
 
 def test_the_keys_are_counted_by_their_state(metrics: Metrics, upkeep: Upkeep, clock: Clock) -> None:
     upkeep.keychain.sign({}, 10_000)
-    upkeep.keychain.change(lambda ring: ring.with_next(a_key(1), START, OVERLAP))
+    upkeep.keychain.change(lambda ring: ring.with_next(a_key(1), START).announced(START, OVERLAP))
     assert states(metrics) == {"next": 1, "current": 1, "retiring": 0}
     clock.now = START + OVERLAP
     assert states(metrics) == {"next": 0, "current": 1, "retiring": 1}
 
 
+def test_a_key_that_waits_to_be_published_is_a_next_one(metrics: Metrics, upkeep: Upkeep) -> None:
+    upkeep.keychain.change(lambda ring: ring.with_next(a_key(1), START))
+    assert states(metrics) == {"next": 1, "current": 1, "retiring": 0}
+    assert value(metrics, "key_age_seconds") == 0
+
+
 def test_the_age_is_that_of_the_key_that_signs_since_it_does(metrics: Metrics, upkeep: Upkeep, clock: Clock) -> None:
-    upkeep.keychain.change(lambda ring: ring.with_next(a_key(1), START, OVERLAP))
+    upkeep.keychain.change(lambda ring: ring.with_next(a_key(1), START).announced(START, OVERLAP))
     clock.now = START + 50
     assert value(metrics, "key_age_seconds") == 50
     clock.now = START + OVERLAP + 7

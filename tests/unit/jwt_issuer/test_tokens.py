@@ -93,7 +93,7 @@ def test_a_token_without_times_is_none_of_the_mints_own(mint: Mint, key: Signing
 
 def test_a_token_of_a_key_that_is_gone_is_none_of_the_mints_own(mint: Mint, clock: Clock) -> None:
     token = mint.token(ALICE)
-    mint.keychain.change(lambda ring: ring.with_next(a_key(1), START, 60))
+    mint.keychain.change(lambda ring: ring.with_next(a_key(1), START).announced(START, 60))
     clock.now = START + 60 + 600 + LEEWAY - 1
     assert mint.expiry(token, ALICE) == START + 600
     clock.now += 1

@@ -6,103 +6,24 @@ from pathlib import Path
 import jwt
 import pytest
 
+from jwt_issuer.cluster.leadership import DEADLINE
 from jwt_issuer.folder import KeyFolder, TokenFolder
 from jwt_issuer.keys.keychain import Keychain
-from jwt_issuer.keys.ring import LEEWAY, KeyRing, State
+from jwt_issuer.keys.ring import KeyRing
 from jwt_issuer.stores import StoreAwayError, StoreError
 from jwt_issuer.tokens import Mint, Subject
 from jwt_issuer.upkeep import LOOK_EVERY, TOKENS_EVERY, Upkeep
 
+from .cluster.leases import World
+from .looking import OVERLAP, SUBJECTS, TTL, looks
 from .rings import START, Clock, RingStore, a_key
+from .stores import Lead, Tokens
 
 pytestmark = pytest.mark.anyio
-
-OVERLAP = 1200
-TTL = 600
-SUBJECTS = (Subject("dba", "dba"), Subject("alice", "dba"), Subject("bob", "dba"))
 
 
 class EnoughError(BaseException):
     """Ends an endless loop that no exception ends."""
-
-
-@dataclass
-class Tokens:
-    """A TokenStore in memory, in which some may fail."""
-
-    kept: dict[str, str] = field(default_factory=dict)
-    published: list[bytes] = field(default_factory=list)
-    puts: list[str] = field(default_factory=list)
-    failing: set[str] = field(default_factory=set)
-
-    def token(self, sub: str) -> str | None:
-        return self.kept.get(sub)
-
-    def put(self, sub: str, team: str, token: str) -> None:
-        if sub in self.failing:
-            raise StoreError(f"The token of {sub}, of {team}, cannot be kept. Wait.")
-        self.puts.append(sub)
-        self.kept[sub] = token
-
-    def keep_only(self, subs: frozenset[str]) -> None:
-        self.kept = {sub: token for sub, token in self.kept.items() if sub in subs}
-
-    def publish(self, key_set: bytes) -> None:
-        self.published.append(key_set)
-
-    def issued(self, sub: str = "alice") -> int:
-        """In seconds since START."""
-        claims = jwt.decode(self.kept[sub], options={"verify_signature": False})
-        return int(claims["iat"]) - START
-
-
-@dataclass
-class Lead:
-    """A Leadership. `holds_for` is how often it still says so when asked between two writes."""
-
-    leading: bool = True
-    away: bool = False
-    holds_for: int = 10**9
-
-    @property
-    def holds(self) -> bool:
-        self.holds_for -= 1
-        return self.leading and self.holds_for >= 0
-
-    def leads(self) -> bool:
-        if self.away:
-            raise StoreAwayError("Nobody can be asked who leads. Wait.")
-        return self.leading
-
-    def release(self) -> None:
-        self.leading = False
-
-
-@pytest.fixture
-def lead() -> Lead:
-    return Lead()
-
-
-@pytest.fixture
-def tokens() -> Tokens:
-    return Tokens()
-
-
-@pytest.fixture
-def upkeep(keychain: Keychain, mint: Mint, tokens: Tokens, lead: Lead, clock: Clock) -> Upkeep:
-    return Upkeep(keychain, tokens, mint, SUBJECTS, OVERLAP, leadership=lead, clock=clock)
-
-
-def looks(upkeep: Upkeep, clock: Clock, seconds: float, each: Callable[[], None] = lambda: None) -> None:
-    """As many as there are in so many seconds."""
-    for _ in range(int(seconds / LOOK_EVERY)):
-        clock.now += LOOK_EVERY
-        upkeep.look()
-        each()
-
-
-def all_states(upkeep: Upkeep) -> list[State]:
-    return [place.state for place in upkeep.keychain.ring.places(upkeep.clock())]
 
 
 def test_the_first_look_writes_a_token_for_everyone_and_the_key_set(upkeep: Upkeep, tokens: Tokens) -> None:
@@ -216,7 +137,7 @@ def test_one_that_does_not_lead_writes_nothing_and_learns_of_a_rotation(
 ) -> None:
     lead.leading = False
     upkeep.rotate_every = OVERLAP + 1
-    store.ring = KeyRing.of(a_key(0), START - 10 * OVERLAP).with_next(a_key(1), START, OVERLAP)
+    store.ring = KeyRing.of(a_key(0), START - 10 * OVERLAP).with_next(a_key(1), START).announced(START, OVERLAP)
     looks(upkeep, clock, 2 * OVERLAP)
     assert tokens == Tokens()
     assert store.updates == []
@@ -274,64 +195,38 @@ def test_who_stops_to_lead_in_the_middle_of_a_round_writes_no_more(upkeep: Upkee
     assert "eve" in tokens.kept
 
 
-def test_a_key_whose_last_token_has_expired_is_removed(upkeep: Upkeep, store: RingStore, clock: Clock) -> None:
-    upkeep.look()
-    upkeep.keychain.change(lambda ring: ring.with_next(a_key(1), START, OVERLAP))
-    clock.now = START + OVERLAP + TTL + LEEWAY - 1
-    upkeep.look()
-    assert store.ring is not None
-    assert [key.kid for key in store.ring.keys] == [a_key(0).kid, a_key(1).kid]
-    clock.now += 1
-    upkeep.look()
-    assert [key.kid for key in store.ring.keys] == [a_key(1).kid]
-
-
-def test_no_key_is_rotated_unless_asked_for(upkeep: Upkeep, clock: Clock) -> None:
-    clock.now += 10**8
-    upkeep.look()
-    assert all_states(upkeep) == [State.CURRENT]
-
-
-def test_a_key_signs_for_as_long_as_was_asked_for(upkeep: Upkeep, store: RingStore, clock: Clock) -> None:
-    upkeep.rotate_every = 5000
-    clock.now = START + 5000 - OVERLAP - 1
-    upkeep.look()
-    assert all_states(upkeep) == [State.CURRENT]
-    clock.now += 1
-    upkeep.look()
-    assert all_states(upkeep) == [State.CURRENT, State.NEXT]
-    assert store.ring is not None
-    assert store.ring.keys[1].signs_from == START + 5000
-
-
-def test_no_other_key_is_tried_while_one_waits(upkeep: Upkeep, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-    upkeep.rotate_every = OVERLAP + 1
-    clock.now += 10 * OVERLAP
-    upkeep.look()
-    looks(upkeep, clock, 5 * LOOK_EVERY)
-    assert all_states(upkeep) == [State.CURRENT, State.NEXT]
-    assert "Somebody else" not in caplog.text
-
-
-def test_who_loses_the_race_to_rotate_takes_the_winners_key(
-    upkeep: Upkeep, store: RingStore, clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+def test_a_round_that_takes_longer_than_a_lease_goes_on_and_nobody_else_leads_meanwhile(
+    upkeep: Upkeep, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    caplog.set_level(logging.INFO)
-    upkeep.rotate_every = OVERLAP + 1
-    clock.now += 10 * OVERLAP
-    refresh = upkeep.keychain.refresh
-    winners = KeyRing.of(a_key(0), START).with_next(a_key(1), int(clock.now), OVERLAP)
+    world = World()
+    upkeep.leadership, other = world.replica("this"), world.replica("other")
+    upkeep.subjects = tuple(Subject(f"user-{number}", "dba") for number in range(1500))
+    answers: set[bool] = set()
+    put = tokens.put
 
-    def refresh_just_before() -> None:
-        refresh()
-        store.ring = winners
+    def slow(sub: str, team: str, token: str) -> None:
+        world.now += 4
+        answers.add(other.leads())
+        put(sub, team, token)
 
-    monkeypatch.setattr(upkeep.keychain, "refresh", refresh_just_before)
+    monkeypatch.setattr(tokens, "put", slow)
     upkeep.look()
+    assert len(tokens.kept) == 1500
+    assert world.now > 100 * DEADLINE
+    assert answers == {False}
+
+
+def test_what_is_deleted_is_made_anew_and_everyone_has_a_token_by_the_new_key(
+    upkeep: Upkeep, tokens: Tokens, store: RingStore, clock: Clock
+) -> None:
+    upkeep.look()
+    store.ring = None
+    looks(upkeep, clock, 2 * LOOK_EVERY)
     assert store.ring is not None
-    assert [key.kid for key in store.ring.keys] == [a_key(0).kid, a_key(1).kid]
-    assert "Somebody else was first to rotate" in caplog.text
+    (key,) = store.ring.keys
+    assert key.kid != a_key(0).kid
+    assert {jwt.get_unverified_header(token)["kid"] for token in tokens.kept.values()} == {key.kid}
+    assert tokens.published[-1] == upkeep.keychain.key_set()
 
 
 @dataclass
@@ -421,7 +316,7 @@ def test_a_long_list_of_tokens_is_cut_in_the_log(upkeep: Upkeep, caplog: pytest.
 def test_what_is_kept_in_a_folder_is_what_a_gateway_and_an_agent_read(tmp_path: Path, clock: Clock) -> None:
     keychain = Keychain(KeyFolder(tmp_path), clock)
     mint = Mint(keychain, "agentic-budgets", "mock-llm", TTL, clock)
-    Upkeep(keychain, TokenFolder(tmp_path), mint, SUBJECTS, OVERLAP, clock=clock).look()
+    Upkeep(keychain, TokenFolder(tmp_path), mint, SUBJECTS, Lead(), OVERLAP, clock=clock).look()
     keys = jwt.PyJWKSet.from_json((tmp_path / "jwks.json").read_text())
     token = (tmp_path / "tokens" / "alice.jwt").read_text()
     claims = jwt.decode(token, keys.keys[0], algorithms=["RS256"], audience="mock-llm", options={"verify_exp": False})

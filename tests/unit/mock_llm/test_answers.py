@@ -6,8 +6,11 @@ import pytest
 from mock_llm.answers import Answer
 from mock_llm.delivery import Stream
 from mock_llm.essays import ESSAYS
-from mock_llm.replies import ESSAY_REPLIES, WORDS_PER_CHUNK, pieces
+from mock_llm.pieces import WORDS_PER_CHUNK, pieces
+from mock_llm.replies import ESSAY_REPLIES
 from mock_llm.usage import Usage
+
+from .told import chat_usage
 
 MODEL = 'm"\u2028\N{GRINNING FACE}'
 
@@ -45,15 +48,17 @@ def test_the_document_is_a_chat_completion() -> None:
         "object": "chat.completion",
         "created": 1_700_000_000,
         "model": MODEL,
+        "service_tier": "default",
+        "system_fingerprint": "fp_mock",
         "choices": [
             {
                 "index": 0,
-                "message": {"role": "assistant", "content": ESSAYS[3], "refusal": None},
+                "message": {"role": "assistant", "content": ESSAYS[3], "refusal": None, "annotations": []},
                 "logprobs": None,
                 "finish_reason": "stop",
             }
         ],
-        "usage": {"prompt_tokens": 10, "completion_tokens": 400, "total_tokens": 410},
+        "usage": chat_usage(10, 400),
     }
 
 
@@ -78,8 +83,10 @@ def test_the_usage_event_has_usage_and_no_choices() -> None:
         "object": "chat.completion.chunk",
         "created": 1_700_000_000,
         "model": MODEL,
+        "service_tier": "default",
+        "system_fingerprint": "fp_mock",
         "choices": [],
-        "usage": {"prompt_tokens": 10, "completion_tokens": 400, "total_tokens": 410},
+        "usage": chat_usage(10, 400),
     }
 
 
@@ -92,16 +99,12 @@ def test_no_event_can_be_cut_by_a_reader_that_splits_at_unicode_line_ends() -> N
 def test_a_document_may_lack_its_usage_or_its_choices() -> None:
     whole = json.loads(an_answer().document())
     assert json.loads(an_answer().document_without_usage()) == {key: whole[key] for key in whole if key != "usage"}
-    usage = {"prompt_tokens": 10, "completion_tokens": 0, "total_tokens": 10}
-    assert json.loads(an_answer().empty_document()) == whole | {"choices": [], "usage": usage}
+    assert json.loads(an_answer().empty_document()) == whole | {"choices": [], "usage": chat_usage(10, 0)}
 
 
-def test_only_what_was_cached_has_details() -> None:
-    whole = json.loads(an_answer().document())
-    cached = json.loads(an_answer(cached=7).document())
-    assert "prompt_tokens_details" not in whole["usage"]
-    assert cached["usage"] == whole["usage"] | {"prompt_tokens_details": {"cached_tokens": 7, "audio_tokens": 0}}
-    assert data_of(an_answer(cached=7).stream().usage or b"")["usage"] == cached["usage"]
+def test_what_was_cached_is_told_in_either_form() -> None:
+    assert json.loads(an_answer(cached=7).document())["usage"] == chat_usage(10, 400, 7)
+    assert data_of(an_answer(cached=7).stream().usage or b"")["usage"] == chat_usage(10, 400, 7)
 
 
 def test_several_choices_are_numbered_and_streamed_in_turn() -> None:

@@ -13,6 +13,8 @@ from mock_llm.essays import ESSAYS
 from mock_llm.mock import Mock
 from mock_llm.usage import TokenRange
 
+from .told import chat_usage
+
 pytestmark = pytest.mark.anyio
 
 URL = "/v1/chat/completions"
@@ -56,21 +58,16 @@ async def said(http: httpx.AsyncClient, asked: dict[str, Any], **headers: str) -
     return {"model": last["model"], "usage": last["usage"], "texts": texts, "reasons": reasons}
 
 
-def usage(prompt: int, completion: int, cached: int = 0) -> dict[str, Any]:
-    told: dict[str, Any] = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
-    return told | ({"prompt_tokens_details": {"cached_tokens": cached, "audio_tokens": 0}} if cached else {})
-
-
 @FORMS
 async def test_headers_choose_the_usage_to_the_token_and_the_ledger_has_it(form: dict[str, Any]) -> None:
     async with client() as http:
         headers = {"x_mock_prompt_tokens": "56", "x_mock_completion_tokens": "700", "x_mock_cached_tokens": "6"}
         answer = await said(http, form, **headers)
-        assert answer["usage"] == usage(56, 700, 6)
+        assert answer["usage"] == chat_usage(56, 700, 6)
         (row,) = (await http.get("/ledger")).json()["callers"]
         assert [row[key] for key in ("prompt_tokens", "completion_tokens", "cached_tokens")] == [56, 700, 6]
         capped = await said(http, form | {"max_tokens": 9}, **headers)
-        assert (capped["usage"], capped["reasons"]) == (usage(56, 9, 6), ["length"])
+        assert (capped["usage"], capped["reasons"]) == (chat_usage(56, 9, 6), ["length"])
 
 
 async def test_a_wrong_usage_header_is_refused_before_anything_is_drawn() -> None:
@@ -86,10 +83,10 @@ async def test_a_wrong_usage_header_is_refused_before_anything_is_drawn() -> Non
 async def test_a_listed_model_says_its_usage_and_a_header_comes_before_it(listed: MockApp, form: dict[str, Any]) -> None:
     async with client(listed) as http:
         answer = await said(http, form)
-        assert (answer["model"], answer["usage"]) == ("first", usage(56, 700))
+        assert (answer["model"], answer["usage"]) == ("first", chat_usage(56, 700))
         big = await said(http, form | {"model": "big"})
-        assert big["usage"] in (usage(5, 2000, 3), usage(5, 2001, 3))
-        assert (await said(http, form | {"model": "first"}, x_mock_completion_tokens="8"))["usage"] == usage(56, 8)
+        assert big["usage"] in (chat_usage(5, 2000, 3), chat_usage(5, 2001, 3))
+        assert (await said(http, form | {"model": "first"}, x_mock_completion_tokens="8"))["usage"] == chat_usage(56, 8)
 
 
 async def test_a_model_that_is_not_listed_is_refused_and_entered_as_that(listed: MockApp) -> None:
@@ -188,3 +185,20 @@ async def test_no_two_calls_of_an_answer_have_one_id() -> None:
         choices = (await http.post(URL, json=HELLO | {"tools": tools, "n": 3})).json()["choices"]
         ids = [call["id"] for choice in choices for call in choice["message"]["tool_calls"]]
         assert len(set(ids)) == len(ids) == 6
+
+
+@FORMS
+async def test_json_that_is_asked_for_is_said_in_place_of_an_essay(form: dict[str, Any]) -> None:
+    async with client() as http:
+        answer = await said(http, form | {"response_format": {"type": "json_object"}, "n": 2})
+        assert [json.loads(text) for text in answer["texts"]] == [{"answer": "text"}] * 2
+
+
+async def test_what_tools_said_is_not_repeated_in_more_choices_than_there_is_room_for() -> None:
+    ids = [f"c{number}" for number in range(1000)]
+    calls = [{"id": each, "type": "function", "function": {"name": "f", "arguments": "{}"}} for each in ids]
+    results = [{"role": "tool", "tool_call_id": each, "content": "x" * 200} for each in ids]
+    messages = [*HELLO["messages"], {"role": "assistant", "tool_calls": calls}, *results]
+    async with client() as http:
+        for choices, status in ((70, 200), (90, 400)):
+            assert (await http.post(URL, json={"messages": messages, "n": choices})).status_code == status

@@ -83,7 +83,10 @@ def test_the_words_of_all_messages_and_text_parts_are_counted() -> None:
         ({"stream_options": {"include_usage": True}}, "stream_options", None),
         ({"stream": False, "stream_options": {}}, "stream_options", None),
         ({"model": 7}, "model", "invalid_type"),
-        ({"model": None}, "model", "invalid_type"),
+        ({"model": "m" * 257}, "model", "string_above_max_length"),
+        ({"messages": [{"role": "user", "content": [{"type": "video"}]}]}, "messages[0].content[0].type", "invalid_value"),
+        ({"messages": [{"role": "user", "content": [{"type": "refusal"}]}]}, "messages[0].content[0].type", "invalid_value"),
+        ({"messages": [{"role": "assistant", "content": [{"type": "file"}]}]}, "messages[0].content[0].type", "invalid_value"),
         ({"model": ""}, "model", "invalid_value"),
         ({"max_tokens": "9"}, "max_tokens", "invalid_type"),
         ({"max_tokens": True}, "max_tokens", "invalid_type"),
@@ -109,7 +112,7 @@ def test_the_words_of_all_messages_and_text_parts_are_counted() -> None:
         (
             {"messages": [{"role": "user", "content": [{"type": "text"}]}]},
             "messages[0].content[0].text",
-            "invalid_type",
+            "missing_required_parameter",
         ),
     ],
 )
@@ -141,7 +144,7 @@ def test_no_body_whatever_does_worse_than_a_refusal(body: bytes) -> None:
 
 
 def test_an_optional_parameter_that_is_null_is_absent() -> None:
-    assert read(stream=None, stream_options=None) == read()
+    assert read(stream=None, stream_options=None, model=None) == read()
     assert read(stream=True, stream_options={"include_usage": None}) == read(stream=True)
 
 

@@ -24,7 +24,6 @@ def test_nothing_has_to_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
         ("MOCK_LLM_SEED", "seven"),
         ("MOCK_LLM_MAX_BODY", "0"),
         ("MOCK_LLM_MAX_BODY", "1MiB"),
-        ("MOCK_LLM_TOKENS", ""),
         ("MOCK_LLM_TOKENS", "many"),
         ("MOCK_LLM_TOKENS", "400.."),
         ("MOCK_LLM_TOKENS", "-1..4"),
@@ -47,6 +46,20 @@ def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch, variable: st
     monkeypatch.setenv(variable, value)
     with pytest.raises(SystemExit, match=f"{variable} is wrong: "):
         read_environment(Settings)
+
+
+def test_an_empty_variable_is_unset_as_for_the_other_services(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.setenv(f"MOCK_LLM_{name.upper()}", "")
+    assert read_environment(Settings) == Settings.model_construct()
+
+
+def test_a_fault_that_is_none_is_told_the_others_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOCK_LLM_FAULT_RATES", "nope=0.1")
+    with pytest.raises(SystemExit) as caught:
+        read_environment(Settings)
+    assert "'nope' is no fault" in str(caught.value)
+    assert str(caught.value).count("no_usage") == 1
 
 
 def test_the_fault_rates_are_a_list_of_shares(monkeypatch: pytest.MonkeyPatch) -> None:

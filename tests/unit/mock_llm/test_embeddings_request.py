@@ -73,3 +73,11 @@ def test_what_openai_refuses_is_refused(asked: dict[str, Any], param: str, code:
         read_embeddings_request(asked)
     assert (caught.value.status, caught.value.param, caught.value.code) == (400, param, code)
     assert message in caught.value.message
+
+
+def test_the_vectors_of_an_answer_have_only_so_many_numbers() -> None:
+    assert len(read_embeddings_request({"input": ["x"] * 2048}).texts) == 2048
+    assert len(read_embeddings_request({"input": ["x"] * 1024, "dimensions": 3072}).texts) == 1024
+    with pytest.raises(ApiError, match="more than 3145728 numbers") as caught:
+        read_embeddings_request({"input": ["x"] * 1025, "dimensions": 3072})
+    assert (caught.value.status, caught.value.param) == (400, "dimensions")

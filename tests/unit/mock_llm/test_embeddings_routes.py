@@ -1,6 +1,7 @@
 import base64
 import json
 import struct
+from array import array
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 
 from mock_llm.app import create_app
 from mock_llm.config import Settings
+from mock_llm.embeddings import answer
+from mock_llm.embeddings.vectors import vector
 
 pytestmark = pytest.mark.anyio
 
@@ -102,3 +105,18 @@ async def test_the_faults_of_a_body() -> None:
         empty = (await http.post(URL, json=HELLO, headers={"x-mock-fault": "empty"})).json()
         assert (empty["data"], empty["usage"]["total_tokens"]) == ([], 3)
         assert len((await http.get("/ledger")).json()["callers"]) == 1
+
+
+async def test_an_input_that_stands_there_twice_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    computed: list[str] = []
+
+    def counted(text: str, dimensions: int) -> "array[float]":
+        computed.append(text)
+        return vector(text, dimensions)
+
+    monkeypatch.setattr(answer, "vector", counted)
+    async with client() as http:
+        rows = (await http.post(URL, json=HELLO | {"input": ["a", "b", "a"]})).json()["data"]
+        assert [row["index"] for row in rows] == [0, 1, 2]
+        assert rows[0]["embedding"] == rows[2]["embedding"] != rows[1]["embedding"]
+        assert computed == ["a", "b"]

@@ -34,11 +34,11 @@ def test_a_journal_of_none_keeps_none() -> None:
 
 
 def test_a_row_says_null_for_what_there_is_none_of() -> None:
-    assert an_entry(0)._replace(request_id="", model="", outcome="refused", code="invalid_type", usage=None).row() == {
+    assert an_entry(0)._replace(model="", outcome="refused", code="invalid_type", usage=None).row() == {
         "time": "2023-11-14T22:13:20.000+00:00",
         "team": "dba",
         "user": "alice",
-        "request_id": None,
+        "request_id": "r0",
         "endpoint": "/v1/embeddings",
         "model": None,
         "outcome": "refused",

@@ -96,7 +96,7 @@ async def test_a_short_journal_says_what_it_has_dropped() -> None:
 async def test_what_is_kept_of_a_hostile_request_is_short() -> None:
     async with client(create_app(Settings())) as http:
         headers = {"x-team-id": "t" * 5000, "x-user-id": "u" * 5000, "x-request-id": "r" * 5000}
-        await http.post(URL, json=HELLO | {"model": "m" * 5000}, headers=headers)
+        await http.post(URL, json=HELLO | {"model": "m" * 256}, headers=headers)
         (entry,) = await entries(http)
         assert (entry["team"], entry["user"]) == ("(other)", "(other)")
         assert (len(entry["request_id"]), len(entry["model"])) == (128, 256)
@@ -138,3 +138,18 @@ async def test_metrics_are_the_ledgers() -> None:
         response = await http.get("/metrics")
         assert response.headers["content-type"].startswith("text/plain; version=")
         assert 'mock_llm_tokens_total{kind="completion",model="mock-essay-7b"} 10.0' in response.text
+
+
+@pytest.mark.parametrize(
+    ("query", "param", "said"),
+    [
+        ({"teams": "dba"}, "teams", "'teams'. Supported values are: 'team', 'user'"),
+        ({"outcome": "anwsered"}, "outcome", "'anwsered'. Supported values are: 'answered', 'refused', 'gone', 'rate_limited'"),
+    ],
+)
+async def test_a_filter_that_is_misspelt_is_refused(query: dict[str, str], param: str, said: str) -> None:
+    async with client(create_app(Settings())) as http:
+        response = await http.get("/ledger/entries", params=query)
+        assert (response.status_code, response.json()["error"]["param"]) == (400, param)
+        assert said in response.json()["error"]["message"]
+        assert (await http.get("/ledger/entries", params={"outcome": "reset"})).json()["entries"] == []

@@ -41,7 +41,9 @@ WRONG: list[tuple[str, Any, str]] = [
     ("reasoning_effort", 1, "invalid_type"),
     ("logit_bias", [], "invalid_type"),
     ("metadata", "x", "invalid_type"),
-    ("response_format", "json", "invalid_type"),
+    ("service_tier", "cheap", "invalid_value"),
+    ("reasoning_effort", "huge", "invalid_value"),
+    ("top_logprobs", 2, "invalid_value"),
     ("stop", 7, "invalid_type"),
     ("stop", [], "empty_array"),
     ("stop", ["a"] * 5, "array_above_max_length"),
@@ -64,6 +66,23 @@ def test_a_stop_that_is_no_text_is_named_by_its_place() -> None:
     with pytest.raises(ApiError) as caught:
         check_parameters({"stop": ["a", 7]})
     assert (caught.value.param, caught.value.code) == ("stop[1]", "invalid_type")
+
+
+@pytest.mark.parametrize(
+    ("asked", "param", "code"),
+    [
+        ({"metadata": {"k": 1}}, "metadata.k", "invalid_type"),
+        ({"logit_bias": {"7": "much"}}, "logit_bias.7", "invalid_type"),
+        ({"logit_bias": {"7": True}}, "logit_bias.7", "invalid_type"),
+        ({"logit_bias": {"7": 100.5}}, "logit_bias.7", "decimal_above_max_value"),
+        ({"logit_bias": {"7": -101}}, "logit_bias.7", "decimal_below_min_value"),
+        ({"logprobs": False, "top_logprobs": 0}, "top_logprobs", "invalid_value"),
+    ],
+)
+def test_what_stands_inside_a_parameter_is_named(asked: dict[str, Any], param: str, code: str) -> None:
+    with pytest.raises(ApiError) as caught:
+        check_parameters(asked)
+    assert (caught.value.param, caught.value.code) == (param, code)
 
 
 def test_choices_and_stops_have_defaults() -> None:

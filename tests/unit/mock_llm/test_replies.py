@@ -23,8 +23,8 @@ def choice_of(encoded: Reply) -> dict[str, Any]:
 
 
 def joined(encoded: Reply) -> dict[str, Any]:
-    """The message that a client puts together from a stream's deltas."""
-    message: dict[str, Any] = {}
+    """The message that a client puts together from a stream's deltas, which tell of no annotations."""
+    message: dict[str, Any] = {"annotations": []}
     for delta in map(json.loads, (encoded.opening, *encoded.pieces)):
         for call in delta.pop("tool_calls", []):
             calls = message.setdefault("tool_calls", [])
@@ -46,7 +46,7 @@ def test_a_bare_essay_was_encoded_at_import() -> None:
 def test_a_text_says_why_it_ended(text: str, finish_reason: str) -> None:
     encoded = replied(text, finish_reason=finish_reason)
     assert choice_of(encoded) == {
-        "message": {"role": "assistant", "content": text, "refusal": None},
+        "message": {"role": "assistant", "content": text, "refusal": None, "annotations": []},
         "logprobs": None,
         "finish_reason": finish_reason,
     }
@@ -65,6 +65,7 @@ def test_a_call_is_openais_and_numbered_among_all_of_the_answer() -> None:
                 {"id": f"call_{7:024x}03", "type": "function", "function": {"name": "g", "arguments": '{"a": 1}'}},
             ],
             "refusal": None,
+            "annotations": [],
         },
         "logprobs": None,
         "finish_reason": "tool_calls",
@@ -90,3 +91,13 @@ def test_the_pieces_of_a_streamed_call_joined_are_the_call_in_the_document(calls
 
 def test_long_arguments_come_in_several_pieces() -> None:
     assert len(replied(calls=(ToolCall("f", json.dumps({"message": "word " * 40})),)).pieces) > 3
+
+
+@pytest.mark.parametrize("said", [Said("a text", (), "stop", 3), Said("", (ToolCall("f", "{}"),), "tool_calls", 20)])
+def test_only_the_form_that_is_wanted_is_made(said: Said) -> None:
+    for_document, for_stream = reply(said, ANSWER_ID, 0), reply(said, ANSWER_ID, 0)
+    assert for_document.rest
+    assert not {"opening", "pieces"} & vars(for_document).keys()
+    assert for_stream.opening
+    assert for_stream.pieces
+    assert "rest" not in vars(for_stream)

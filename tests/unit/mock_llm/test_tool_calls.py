@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from mock_llm.errors import ApiError
 from mock_llm.messages import Conversation
 from mock_llm.tool_calls import ToolCall, calls_for, introduction
 from mock_llm.tool_messages import ToolResult
@@ -58,8 +59,8 @@ def test_the_choice_forbids_or_requires_a_call() -> None:
 
 def test_behind_a_result_nothing_is_called_unless_required() -> None:
     conversation = said("search", ToolResult("search", "found"))
-    assert calls_for(Toolbox(BOTH), conversation) == ()
-    assert calls_for(Toolbox(BOTH, "required"), conversation) == (ToolCall("search", "{}"),)
+    assert tuple(calls_for(Toolbox(BOTH), conversation)) == ()
+    assert tuple(calls_for(Toolbox(BOTH, "required"), conversation)) == (ToolCall("search", "{}"),)
 
 
 def test_the_argument_is_the_users_whole_text() -> None:
@@ -75,3 +76,28 @@ def test_the_introduction_quotes_each_result() -> None:
         f"support-agent says: {'x' * 200}. look-up says: It is late. search says nothing."
     )
     assert introduction(said("hello")) == ""
+
+
+def test_every_other_parameter_that_is_required_gets_what_its_schema_allows() -> None:
+    parameters = {
+        "type": "object",
+        "properties": {
+            "unit": {"$ref": "#/$defs/Unit"},
+            "city": {"type": "string"},
+            "days": {"type": "integer", "minimum": 1},
+            "note": {"type": "string"},
+        },
+        "required": ["city", "days", "unit"],
+        "$defs": {"Unit": {"enum": ["c", "f"]}},
+    }
+    (call,) = calls_for(Toolbox((Tool("weather", "city", parameters),)), said("weather"))
+    assert json.loads(call.arguments) == {"city": "weather", "days": 1, "unit": "c"}
+
+
+def test_a_tool_that_cannot_be_called_is_refused_only_where_it_is_to_be_called() -> None:
+    parameters = {"type": "object", "properties": {"code": {"type": "string", "pattern": "x"}}, "required": ["code"]}
+    toolbox = Toolbox((Tool("look_up", None, parameters), SEARCH))
+    assert called("search", toolbox) == ["search"]
+    with pytest.raises(ApiError, match="for function 'look_up': the mock cannot do what 'pattern' says") as caught:
+        called("look-up", toolbox)
+    assert (caught.value.status, caught.value.param) == (400, "tools")

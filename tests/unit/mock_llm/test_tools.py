@@ -35,10 +35,11 @@ def test_a_request_without_tools_offers_none() -> None:
         (taking(query=STRING, message=STRING), "message"),
         (taking(query=STRING, message={"type": "integer"}), "query"),
         (taking(topic=True), None),
+        (taking(unit={"type": "string", "enum": ["c", "f"]}, day=STRING | {"format": "date"}, place=STRING), "place"),
     ],
 )
 def test_the_users_text_goes_to_message_else_query_else_the_first_string(schema: Any, argument: str | None) -> None:
-    assert read_toolbox({"tools": [function(parameters=schema)]}) == Toolbox((Tool("search", argument),))
+    assert read_toolbox({"tools": [function(parameters=schema)]}) == Toolbox((Tool("search", argument, schema or {}),))
 
 
 def test_a_custom_tool_is_accepted_and_not_offered_to_the_script() -> None:

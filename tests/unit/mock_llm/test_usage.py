@@ -2,7 +2,7 @@ import pytest
 
 from mock_llm.config import Settings
 from mock_llm.errors import ApiError
-from mock_llm.latency import NONE
+from mock_llm.latency import Latency
 from mock_llm.models import Served
 from mock_llm.usage import MOST_TOKENS, Asked, TokenRange, Usage, asked_usage
 
@@ -29,7 +29,7 @@ def test_a_wrong_value_is_refused_by_the_headers_name(name: str, value: bytes) -
 def test_a_header_comes_before_the_model_and_the_model_before_what_was_counted() -> None:
     turn = a_turn()
     assert turn.usage(9, 400) == Usage(9, 400, 0)
-    turn = turn._replace(served=Served(TokenRange(1, 1), NONE, prompt_tokens=56, cached_tokens=7))
+    turn = turn._replace(served=Served(TokenRange(1, 1), Latency(), prompt_tokens=56, cached_tokens=7))
     assert turn.usage(9, 400) == Usage(56, 400, 7)
     assert turn._replace(asked=Asked(prompt_tokens=3, cached_tokens=2)).usage(9, 400) == Usage(3, 400, 2)
 

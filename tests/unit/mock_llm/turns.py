@@ -8,12 +8,13 @@ from starlette.types import Message
 from mock_llm.config import Settings
 from mock_llm.draws import Choice, Draw
 from mock_llm.faults import Fault
-from mock_llm.latency import NONE, Latency
+from mock_llm.latency import Latency
 from mock_llm.mock import Call, Mock, Turn
 from mock_llm.models import Served
 from mock_llm.usage import NOTHING_ASKED, Asked, TokenRange
 
 RANGE = TokenRange(400, 1500)
+AT_ONCE = Latency()
 
 ANSWER_ID = f"{7:024x}"
 
@@ -30,7 +31,7 @@ def a_turn(
     *choices: Choice,
     tokens: TokenRange = RANGE,
     asked: Asked = NOTHING_ASKED,
-    latency: Latency = NONE,
+    latency: Latency = AT_ONCE,
     fault: Fault | None = None,
     receive: Callable[[], Awaitable[Message]] = nothing_comes,
     sleep: Callable[[float], Awaitable[object]] | None = None,

@@ -73,10 +73,10 @@ def test_of_two_updates_at_once_none_is_lost(opened: OpenCluster, api: Kubernete
     slower.keys.update(lambda _: of(keys[0]))
 
     def interruption() -> None:
-        faster.keys.update(lambda ring: (ring or of(keys[0])).with_next(keys[1], NOW, 60))
+        faster.keys.update(lambda ring: (ring or of(keys[0])).with_next(keys[1], NOW).announced(NOW, 60))
 
     api.before_write = interruption
-    made = slower.keys.update(lambda ring: (ring or of(keys[0])).with_next(keys[2], NOW + 100, 60))
+    made = slower.keys.update(lambda ring: (ring or of(keys[0])).with_next(keys[2], NOW + 100).announced(NOW + 100, 60))
 
     assert kids(made) == kids(slower.keys.read()) == [key.kid for key in keys]
     assert [each.status for each in api.writes()] == [201, 200, 409, 200]
@@ -114,7 +114,7 @@ def test_a_change_that_is_refused_changes_nothing(cluster: Cluster, api: Kuberne
     before = api.objects[KEYS]
 
     with pytest.raises(RotationError):
-        cluster.keys.update(lambda ring: (ring or of(keys[0])).with_next(keys[0], NOW, 60))
+        cluster.keys.update(lambda ring: (ring or of(keys[0])).with_next(keys[0], NOW).announced(NOW, 60))
     assert api.objects[KEYS] is before
 
 
@@ -158,7 +158,7 @@ def test_what_others_have_put_beside_the_ring_stays(cluster: Cluster, api: Kuber
     metadata = {"name": "jwt-issuer-keys", "annotations": {"backup": "daily"}}
     api.put("secrets", OWN, {"metadata": metadata, "type": "Opaque", "data": {"ring.json": ring, "note": "bm90ZQ=="}})
 
-    cluster.keys.update(lambda stored: (stored or of(keys[1])).with_next(keys[1], NOW, 60))
+    cluster.keys.update(lambda stored: (stored or of(keys[1])).with_next(keys[1], NOW).announced(NOW, 60))
 
     assert api.secret(OWN, "jwt-issuer-keys")["note"] == "note"
     assert api.objects[KEYS]["metadata"]["annotations"] == {"backup": "daily"}

@@ -200,13 +200,14 @@ def test_an_empty_lease_is_free() -> None:
     assert world.replica("first").leads()
 
 
-def test_a_holder_that_asks_for_longer_is_given_longer() -> None:
+def test_a_holder_that_asks_for_longer_is_not_given_longer() -> None:
+    """Nobody knows what somebody else wrote there, and a lease of a year would stop all renewals."""
     spec = V1LeaseSpec(holder_identity="of another release", lease_duration_seconds=40)
     world = World(lease=V1Lease(metadata=V1ObjectMeta(name="jwt-issuer", resource_version="1"), spec=spec))
     replica = world.replica("first")
 
     assert not replica.leads()
-    world.now += 39
+    world.now += DURATION - 1
     assert not replica.leads()
     world.now += 1
     assert replica.leads()
@@ -266,3 +267,38 @@ def test_a_lease_that_a_person_gives_to_another_is_theirs_at_once() -> None:
 
     assert not first.leads()
     assert not first.holds
+
+
+def test_what_others_note_on_a_lease_does_not_renew_it() -> None:
+    world = World()
+    first, second = world.replica("first"), world.replica("second")
+    first.leads()
+    for passed in range(DURATION):
+        world.now = passed
+        assert not second.leads()
+        world.annotate(f"seen at {passed}")
+
+    world.now = DURATION
+    assert second.leads()
+
+
+def test_a_renewal_by_the_same_holder_is_a_change() -> None:
+    world = World()
+    first, second = world.replica("first"), world.replica("second")
+    first.leads()
+    assert not second.leads()
+    world.now += DURATION - 1
+    assert first.leads()
+    assert not second.leads()
+    world.now += DURATION - 1
+    assert not second.leads()
+
+
+def test_another_holder_with_the_same_renewal_time_is_a_change() -> None:
+    world = World()
+    first, second = world.replica("first"), world.replica("second")
+    first.leads()
+    assert not second.leads()
+    world.now += DURATION
+    spec_of(world).holder_identity = "third"
+    assert not second.leads()

@@ -82,7 +82,7 @@ class Play:
             self.act()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(st.data())
 def test_never_two_lead(data: st.DataObject) -> None:
     world = World()
@@ -93,7 +93,7 @@ def test_never_two_lead(data: st.DataObject) -> None:
         play.act()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=35, deadline=None)
 @given(st.data())
 def test_once_requests_arrive_again_somebody_leads(data: st.DataObject) -> None:
     world = World()

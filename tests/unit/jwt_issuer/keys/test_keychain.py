@@ -55,31 +55,61 @@ def test_a_keychain_does_not_start_without_its_store() -> None:
 
 
 def test_what_somebody_else_rotated_is_known_after_a_refresh(keychain: Keychain, store: RingStore) -> None:
-    store.update(lambda ring: (ring or keychain.ring).with_next(a_key(1), START, OVERLAP))
+    store.update(lambda ring: (ring or keychain.ring).with_next(a_key(1), START).announced(START, OVERLAP))
     assert kids(keychain) == [a_key(0).kid]
     keychain.refresh()
     assert kids(keychain) == [a_key(0).kid, a_key(1).kid]
 
 
-def test_a_store_that_is_away_or_empty_leaves_the_ring_as_it_was(keychain: Keychain, store: RingStore) -> None:
+def test_a_store_that_is_away_leaves_the_ring_as_it_was(keychain: Keychain, store: RingStore) -> None:
     ring = keychain.ring
     store.away = True
     with pytest.raises(StoreAwayError):
         keychain.refresh()
     assert keychain.ring is ring
-    store.away, store.ring = False, None
-    keychain.refresh()
-    assert keychain.ring is ring
 
 
-def test_a_change_brings_back_the_ring_that_the_store_has_lost(keychain: Keychain, store: RingStore) -> None:
+@pytest.mark.parametrize("notices", [Keychain.refresh, lambda keychain: keychain.change(lambda ring: ring)])
+def test_a_ring_that_somebody_deleted_is_replaced_by_a_new_key_and_not_by_the_one_in_memory(
+    keychain: Keychain, store: RingStore, clock: Clock, notices: Callable[[Keychain], object]
+) -> None:
+    clock.now += 50
     store.ring = None
-    keychain.change(lambda ring: ring)
-    assert store.ring == keychain.ring == KeyRing.of(a_key(0), START)
+    notices(keychain)
+    (key,) = keychain.ring.keys
+    assert key.kid != a_key(0).kid
+    assert (key.published, key.signs_from, key.longest_ttl) == (START + 50, START + 50, 0)
+    assert store.ring is keychain.ring
+
+
+@pytest.mark.parametrize("notices", [Keychain.refresh, lambda keychain: keychain.change(lambda ring: ring)])
+def test_a_key_that_takes_the_place_of_one_that_is_gone_is_worth_a_warning_and_the_first_is_not(
+    clock: Clock, caplog: pytest.LogCaptureFixture, notices: Callable[[Keychain], object]
+) -> None:
+    store = RingStore()
+    keychain = Keychain(store, clock)
+    keychain.refresh()
+    assert caplog.messages == []
+    store.ring = None
+    notices(keychain)
+    keychain.refresh()
+    (warning,) = caplog.records
+    assert (warning.levelname, "every token that was signed before is refused" in warning.getMessage()) == ("WARNING", True)
+
+
+def test_who_comes_second_to_a_store_without_a_ring_takes_the_key_that_the_first_has_made(
+    keychain: Keychain, store: RingStore, clock: Clock
+) -> None:
+    other = Keychain(store, clock)
+    store.ring = None
+    keychain.refresh()
+    other.refresh()
+    assert other.ring is keychain.ring is store.ring
+    assert len(store.updates) == 1
 
 
 def test_a_change_is_one_of_the_ring_that_the_store_has(keychain: Keychain, store: RingStore) -> None:
-    store.update(lambda ring: (ring or keychain.ring).with_next(a_key(1), START, OVERLAP))
+    store.update(lambda ring: (ring or keychain.ring).with_next(a_key(1), START).announced(START, OVERLAP))
     changed = keychain.change(lambda ring: ring.signing_for(60, START))
     assert changed is keychain.ring
     assert [key.kid for key in changed.keys] == [a_key(0).kid, a_key(1).kid]
@@ -94,7 +124,7 @@ def test_a_token_says_when_it_was_signed_how_long_it_is_good_and_by_which_key(ke
 
 
 def test_the_key_that_signs_is_the_current_one(keychain: Keychain, clock: Clock) -> None:
-    keychain.change(lambda ring: ring.with_next(a_key(1), START, OVERLAP))
+    keychain.change(lambda ring: ring.with_next(a_key(1), START).announced(START, OVERLAP))
     signed_by = {}
     for after in (OVERLAP - 1, OVERLAP):
         clock.now = START + after
@@ -123,28 +153,28 @@ def test_a_key_that_was_replaced_meanwhile_does_not_sign(keychain: Keychain, sto
 
 def test_the_key_that_signs_is_the_first_of_the_key_set(keychain: Keychain, clock: Clock) -> None:
     keychain.sign({}, 10_000)
-    keychain.change(lambda ring: ring.with_next(a_key(1), START, OVERLAP))
-    keychain.change(lambda ring: ring.with_next(a_key(2), START + OVERLAP, OVERLAP))
+    keychain.change(lambda ring: ring.with_next(a_key(1), START).announced(START, OVERLAP))
+    keychain.change(lambda ring: ring.with_next(a_key(2), START + OVERLAP).announced(START + OVERLAP, OVERLAP))
     clock.now = START + OVERLAP
     assert kids(keychain) == [a_key(number).kid for number in (1, 0, 2)]
 
 
 def test_the_key_set_has_nothing_private(keychain: Keychain) -> None:
-    keychain.change(lambda ring: ring.with_next(a_key(1), START, OVERLAP))
+    keychain.change(lambda ring: ring.with_next(a_key(1), START).announced(START, OVERLAP))
     published = json.loads(keychain.key_set())
     assert set(published) == {"keys"}
     assert [set(key) for key in published["keys"]] == [{"kty", "use", "alg", "kid", "n", "e"}] * 2
 
 
 def test_a_key_that_has_left_is_not_in_the_key_set_even_where_nobody_has_removed_it(keychain: Keychain, clock: Clock) -> None:
-    keychain.change(lambda ring: ring.with_next(a_key(1), START, OVERLAP))
+    keychain.change(lambda ring: ring.with_next(a_key(1), START).announced(START, OVERLAP))
     clock.now = START + OVERLAP + LEEWAY
     assert kids(keychain) == [a_key(1).kid]
 
 
 def test_a_token_is_verified_by_every_key_of_the_key_set(keychain: Keychain, clock: Clock) -> None:
     old = keychain.sign(CLAIMS, 600)
-    keychain.change(lambda ring: ring.with_next(a_key(1), START, OVERLAP))
+    keychain.change(lambda ring: ring.with_next(a_key(1), START).announced(START, OVERLAP))
     clock.now = START + OVERLAP
     new = keychain.sign(CLAIMS, 600)
     for token in (old, new):
@@ -153,7 +183,7 @@ def test_a_token_is_verified_by_every_key_of_the_key_set(keychain: Keychain, clo
 
 def test_a_token_of_a_key_that_is_gone_is_refused(keychain: Keychain, clock: Clock) -> None:
     token = keychain.sign(CLAIMS, 600)
-    keychain.change(lambda ring: ring.with_next(a_key(1), START, OVERLAP))
+    keychain.change(lambda ring: ring.with_next(a_key(1), START).announced(START, OVERLAP))
     clock.now = START + OVERLAP + 600 + LEEWAY
     with pytest.raises(jwt.InvalidTokenError, match="a key that is not in the key set"):
         keychain.verify(token, **EXPECTED, options=TIMELESS)

@@ -23,7 +23,7 @@ def kids(*numbers: int) -> list[str]:
 
 def rotated(ttl: int = 600) -> KeyRing:
     """The first key has signed tokens of that lifetime; the second was published at START."""
-    return KeyRing.of(a_key(0), START - 9000).signing_for(ttl, START).with_next(a_key(1), START, OVERLAP)
+    return KeyRing.of(a_key(0), START - 9000).signing_for(ttl, START).with_next(a_key(1), START).announced(START, OVERLAP)
 
 
 def test_the_first_key_signs_at_once() -> None:
@@ -66,26 +66,73 @@ def test_a_clock_from_before_the_first_key_lets_that_one_sign() -> None:
     assert KeyRing.of(a_key(0), START).current(START - 9000).kid == a_key(0).kid
 
 
-def test_a_rotation_with_a_clock_from_before_the_first_key_takes_its_time_too() -> None:
-    ring = KeyRing.of(a_key(0), START).with_next(a_key(1), START - 9000, OVERLAP)
-    assert list(ring.keys) == sorted(ring.keys, key=lambda key: key.signs_from)
-    assert states(ring, START - 9000 + OVERLAP - 1) == list(zip(kids(0, 1), (State.CURRENT, State.NEXT), strict=True))
+def test_a_rotation_with_a_clock_from_before_the_first_key_takes_its_time_too_and_is_not_undone_later() -> None:
+    ring = KeyRing.of(a_key(0), START).with_next(a_key(1), START - 9000).announced(START - 9000, OVERLAP)
+    signs_from = START - 9000 + OVERLAP
+    assert [key.kid for key in ring.keys] == kids(0, 1)
+    assert states(ring, signs_from - 1) == list(zip(kids(0, 1), (State.CURRENT, State.NEXT), strict=True))
+    assert [ring.current(now).kid for now in (signs_from, START - 1, START, START + 9000)] == kids(1) * 4
+
+
+def test_a_key_that_was_added_waits_for_whoever_publishes_it() -> None:
+    ring = KeyRing.of(a_key(0), START).with_next(a_key(1), START)
+    assert (ring.keys[1].published, ring.keys[1].signs_from) == (None, None)
+    for now in (START, START + 10**9):
+        assert states(ring, now) == list(zip(kids(0, 1), (State.CURRENT, State.NEXT), strict=True))
+        assert [place.leaves_at for place in ring.places(now)] == [None, None]
+        assert ring.without_expired(now) is ring
+        assert ring.next(now) is ring.keys[1]
+
+
+def test_its_time_runs_from_when_it_is_published() -> None:
+    published = START + 10 * OVERLAP
+    ring = KeyRing.of(a_key(0), START).with_next(a_key(1), START).announced(published, OVERLAP)
+    assert (ring.keys[1].published, ring.keys[1].signs_from) == (published, published + OVERLAP)
+    assert ring.announced(published + 1, OVERLAP) is ring
+    assert ring.announced(published + OVERLAP, OVERLAP) is ring
+
+
+def test_a_ring_in_which_nothing_waits_has_nothing_to_announce() -> None:
+    ring = KeyRing.of(a_key(0), START)
+    assert ring.announced(START, OVERLAP) is ring
+
+
+def test_what_a_clock_that_was_ahead_has_said_is_said_anew() -> None:
+    ahead = rotated().announced(START, OVERLAP)
+    assert ahead.announced(START, OVERLAP) is ahead
+    anew = ahead.announced(START - 1, OVERLAP)
+    assert (anew.keys[1].published, anew.keys[1].signs_from) == (START - 1, START - 1 + OVERLAP)
+
+
+def test_one_key_waits_behind_another_where_the_clock_of_who_rotates_is_ahead() -> None:
+    ring = rotated().with_next(a_key(2), START + OVERLAP)
+    assert [state for _, state in states(ring, START)] == [State.CURRENT, State.NEXT, State.NEXT]
+    assert ring.next(START) is ring.keys[1]
+    assert ring.announced(START + 1, OVERLAP) is ring, "its time has not come"
+    announced = ring.announced(START + OVERLAP, OVERLAP)
+    assert [key.signs_from for key in announced.keys[1:]] == [START + OVERLAP, START + 2 * OVERLAP]
 
 
 def test_no_second_key_is_added_while_one_waits() -> None:
     with pytest.raises(RotationError) as refused:
-        rotated().with_next(a_key(2), START + 200, OVERLAP)
+        rotated().with_next(a_key(2), START + 200).announced(START + 200, OVERLAP)
     assert str(refused.value) == f"The key {a_key(1).kid} waits already, and signs in 1000 s. Rotate again after that."
 
 
+def test_no_second_key_is_added_while_one_waits_to_be_published() -> None:
+    ring = KeyRing.of(a_key(0), START).with_next(a_key(1), START)
+    with pytest.raises(RotationError, match=f"The key {a_key(1).kid} waits already, and signs once it is published. Rotate"):
+        ring.with_next(a_key(2), START + 10**9)
+
+
 def test_a_key_is_added_once_the_one_before_it_signs() -> None:
-    ring = rotated(ttl=6000).with_next(a_key(2), START + OVERLAP, OVERLAP)
+    ring = rotated(ttl=6000).with_next(a_key(2), START + OVERLAP).announced(START + OVERLAP, OVERLAP)
     assert [state for _, state in states(ring, START + OVERLAP)] == [State.RETIRING, State.CURRENT, State.NEXT]
 
 
 def test_a_key_that_is_there_is_not_added_again() -> None:
     with pytest.raises(RotationError, match=rf"The key {a_key(0).kid} is in the ring already\. Import another"):
-        KeyRing.of(a_key(0), START).with_next(a_key(0), START, OVERLAP)
+        KeyRing.of(a_key(0), START).with_next(a_key(0), START)
 
 
 def test_the_longest_lifetime_only_grows_and_is_that_of_the_key_that_signs() -> None:
@@ -123,46 +170,58 @@ def test_exactly_one_key_signs_at_any_time(steps: list[int]) -> None:
     ring, now = KeyRing.of(a_key(0), START), START
     for number, step in enumerate(steps, start=1):
         now += OVERLAP + step
-        ring = ring.with_next(a_key(number), now, OVERLAP)
-    for time in (START - 1, *(key.signs_from for key in ring.keys), now, now + 10**9):
+        ring = ring.with_next(a_key(number), now).announced(now, OVERLAP)
+    ring = ring.with_next(a_key(len(steps) + 1), now + OVERLAP)
+    for time in (START - 1, *(key.signs_from or 0 for key in ring.keys), now, now + 10**9):
         assert [state for _, state in states(ring, time)].count(State.CURRENT) == 1
 
 
 class Rotation(RuleBasedStateMachine):
-    """Whatever is done to a ring in whatever order, and however the clock is set back: no verifier refuses a good token."""
+    """Whoever rotates by whatever clock, however the server's is set back, and whatever cannot be published: no verifier
+    refuses a good token."""
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(overlap=st.integers(1, 3000))
+    def begin(self, overlap: int) -> None:
+        self.overlap = overlap
         self.now = START
+        """By the server's clock."""
         self.passed = 0
         """Seconds, which setting the clock does not change."""
         self.ring = KeyRing.of(a_key(0), START)
         self.made = 1
-        self.known: dict[str, tuple[int, int]] = {}
-        """For each key that did not sign at once: how much had passed when it was published, and the overlap."""
+        self.published: dict[str, float] = {a_key(0).kid: float("-inf")}
+        """How much had passed when a key was first published; one that signs at once is none to wait for."""
         self.tokens: set[tuple[str, int, int]] = set()
         """The kid, `iat` and `exp` of each that never was expired, nor of a time to come, by any clock."""
 
-    @rule(overlap=st.integers(1, 3000))
-    def rotate(self, overlap: int) -> None:
+    @rule(ahead=st.one_of(st.just(0), st.integers(-9000, 9000)))
+    def rotate(self, ahead: int) -> None:
+        """By a command, whose clock is that many seconds ahead of the server's."""
         if self.made == KEYS:
             return
-        key = a_key(self.made)
         try:
-            self.ring = self.ring.with_next(key, self.now, overlap)
+            self.ring = self.ring.with_next(a_key(self.made), self.now + ahead)
         except RotationError:
-            assert State.NEXT in [place.state for place in self.ring.places(self.now)]
+            assert State.NEXT in [place.state for place in self.ring.places(self.now + ahead)]
             return
         self.made += 1
-        self.known[key.kid] = (self.passed, overlap)
 
-    @rule()
-    def replace_at_once(self) -> None:
+    @rule(ahead=st.one_of(st.just(0), st.integers(-9000, 9000)))
+    def replace_at_once(self, ahead: int) -> None:
         if self.made == KEYS:
             return
-        self.ring = KeyRing.of(a_key(self.made), self.now)
+        self.ring = KeyRing.of(a_key(self.made), self.now + ahead)
+        self.published[a_key(self.made).kid] = float("-inf")
         self.made += 1
         self.tokens.clear()
+
+    @rule(fails=st.sampled_from([False, False, True]))
+    def publish(self, fails: bool) -> None:
+        if fails:
+            return
+        for place in self.ring.places(self.now):
+            self.published.setdefault(place.key.kid, self.passed)
+        self.ring = self.ring.announced(self.now, self.overlap)
 
     @rule(ttl=st.integers(1, 5000))
     def sign(self, ttl: int) -> None:
@@ -193,13 +252,17 @@ class Rotation(RuleBasedStateMachine):
 
     @invariant()
     def whoever_signs_was_published_long_enough_before(self) -> None:
-        since, overlap = self.known.get(self.ring.current(self.now).kid, (0, 0))
-        assert self.passed - since >= overlap
+        assert self.passed - self.published[self.ring.current(self.now).kid] >= self.overlap
 
     @invariant()
-    def the_keys_are_in_the_order_in_which_they_sign(self) -> None:
-        assert list(self.ring.keys) == sorted(self.ring.keys, key=lambda key: key.signs_from)
+    def only_the_last_key_waits_to_be_published(self) -> None:
+        assert all(key.signs_from is not None for key in (self.ring.keys[0], *self.ring.keys[:-1]))
         assert len({key.kid for key in self.ring.keys}) == len(self.ring.keys)
+
+    @invariant()
+    def who_is_published_waits_no_longer_than_the_overlap(self) -> None:
+        waiting = self.ring.announced(self.now, self.overlap).next(self.now)
+        assert waiting is None or (waiting.signs_from is not None and waiting.signs_from <= self.now + self.overlap)
 
     def _forget_what_no_verifier_takes(self) -> None:
         self.tokens = {token for token in self.tokens if token[1] - LEEWAY <= self.now < token[2]}

@@ -23,7 +23,7 @@ def test_a_request_without_tools_may_repeat_the_defaults(asked: dict[str, Any]) 
 
 def test_a_flat_function_is_a_tool() -> None:
     asked = {"tools": [function(parameters=SCHEMA, strict=True, description=None)], "parallel_tool_calls": False}
-    assert read_flat_toolbox(asked) == Toolbox((Tool("search", "query"),), "auto", parallel=False)
+    assert read_flat_toolbox(asked) == Toolbox((Tool("search", "query", SCHEMA),), "auto", parallel=False)
 
 
 def test_the_choice_is_respected() -> None:
