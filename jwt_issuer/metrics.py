@@ -30,7 +30,7 @@ class _Standing(Collector):
             "How long the current key has signed.",
             value=now - (ring.current(now).signs_from or 0),
         )
-        yield GaugeMetricFamily("jwt_issuer_leads", "Whether this replica keeps the tokens up.", value=upkeep.leading)
+        yield GaugeMetricFamily("jwt_issuer_leads", "Whether this replica keeps the tokens up.", value=upkeep.leadership.holds)
         yield CounterMetricFamily("jwt_issuer_upkeep_failures", "Looks at keys and tokens that failed.", value=upkeep.failures)
         expiries = tuple(upkeep.expiries.values())
         yield GaugeMetricFamily("jwt_issuer_tokens", "Tokens that are kept fresh.", value=len(expiries))

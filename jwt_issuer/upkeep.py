@@ -39,14 +39,13 @@ class Upkeep:
     failures: int = field(default=0, init=False)
     expiries: dict[str, int] = field(default_factory=dict, init=False)
     """By subject, of the tokens that this replica looks after, in seconds since 1970."""
-    leading: bool = field(default=False, init=False)
     _looked: tuple[float, KeyRing] | None = field(default=None, init=False)
 
     def look(self) -> None:
         """One round; the next one tries again what failed, and what failed keeps nothing else back. Raises StoreError."""
         # First, for a replica that cannot ask who leads is to know of a rotation all the same.
         self.keychain.refresh()
-        if not self._leads():
+        if not self.leadership.leads():
             self.expiries.clear()
             self._looked = None
             return
@@ -58,11 +57,6 @@ class Upkeep:
                 failed.append(error)
         if failed:
             raise failed[0]
-
-    def _leads(self) -> bool:
-        self.leading = False
-        self.leading = self.leadership.leads()
-        return self.leading
 
     async def run(self) -> None:
         """Look for ever. What fails is logged, and tried again at the next look."""

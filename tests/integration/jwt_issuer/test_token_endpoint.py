@@ -18,7 +18,7 @@ from jwt_issuer.keys.keychain import Keychain
 from jwt_issuer.oauth.client_file import ClientFile
 from jwt_issuer.oauth.client_secrets import hash_secret, new_secret
 from jwt_issuer.oauth.clients import Terms
-from jwt_issuer.oauth.endpoint import AT_ONCE, WAITING, TokenEndpoint
+from jwt_issuer.oauth.endpoint import AT_ONCE, WAITING_EACH, TokenEndpoint
 from jwt_issuer.oauth.openapi import OPERATION
 from jwt_issuer.oauth.throttle import FREE
 from jwt_issuer.tokens import Subject
@@ -85,7 +85,7 @@ async def test_a_new_secret_holds_from_the_next_request_on(issuer: Issuer) -> No
 
 
 async def test_the_key_set_is_answered_while_guesses_wait_for_their_turn(issuer: Issuer) -> None:
-    guesses = [asyncio.create_task(issuer.post("guess", client_id=f"c{index}")) for index in range(AT_ONCE + WAITING)]
+    guesses = [asyncio.create_task(issuer.post("guess", client_id=f"c{index}")) for index in range(AT_ONCE + WAITING_EACH)]
     await until(lambda: any(guess.done() for guess in guesses), "the first guess to be refused")
     assert (await issuer.http.get("/keys")).content == issuer.keychain.key_set()
     assert not all(guess.done() for guess in guesses)

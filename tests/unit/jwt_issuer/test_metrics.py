@@ -12,8 +12,8 @@ OVERLAP = 1200
 
 
 @pytest.fixture
-def upkeep(keychain: Keychain, mint: Mint, clock: Clock) -> Upkeep:
-    return Upkeep(keychain, Tokens(), mint, (Subject("dba", "dba"), Subject("alice", "dba")), Lead(), OVERLAP, clock=clock)
+def upkeep(keychain: Keychain, mint: Mint, lead: Lead, clock: Clock) -> Upkeep:
+    return Upkeep(keychain, Tokens(), mint, (Subject("dba", "dba"), Subject("alice", "dba")), lead, OVERLAP, clock=clock)
 
 
 @pytest.fixture
@@ -51,9 +51,12 @@ def test_the_age_is_that_of_the_key_that_signs_since_it_does(metrics: Metrics, u
     assert value(metrics, "key_age_seconds") == 7
 
 
-def test_the_tokens_are_counted_by_whoever_leads(metrics: Metrics, upkeep: Upkeep, clock: Clock) -> None:
+def test_the_tokens_are_counted_by_whoever_leads(metrics: Metrics, upkeep: Upkeep, lead: Lead) -> None:
+    lead.leading = False
+    upkeep.look()
     assert (value(metrics, "leads"), value(metrics, "tokens")) == (0, 0)
     assert value(metrics, "earliest_expiry_timestamp_seconds") is None
+    lead.leading = True
     upkeep.look()
     assert (value(metrics, "leads"), value(metrics, "tokens")) == (1, 2)
     upkeep.expiries["alice"] = START + 5
