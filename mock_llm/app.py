@@ -7,14 +7,15 @@ from fastapi import FastAPI
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
-from mock_llm import chat, chat_schema
+from mock_llm.chat import routes as chat
+from mock_llm.chat import schema as chat_schema
 from mock_llm.config import Settings
 from mock_llm.embeddings import routes as embeddings
 from mock_llm.endpoint import headers_of
 from mock_llm.errors import answer_errors
+from mock_llm.ledger.routes import add_operators
 from mock_llm.mock import Mock
 from mock_llm.openapi import document
-from mock_llm.operators import add_operators
 from mock_llm.request_ids import naming, request_id_of
 from mock_llm.responses import routes as responses
 

@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from mock_llm.faults import NAMES, Fault
 from mock_llm.latency import LONGEST_MS, Latency
-from mock_llm.ledger import ENTRIES
+from mock_llm.ledger.ledger import ENTRIES
 from mock_llm.usage import MOST_TOKENS, TokenRange
 
 

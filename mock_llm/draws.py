@@ -4,7 +4,7 @@ from random import Random
 from typing import NamedTuple
 
 from mock_llm.essays import ESSAYS
-from mock_llm.ledger import Account
+from mock_llm.ledger.ledger import Account
 from mock_llm.usage import TokenRange
 
 

@@ -25,7 +25,7 @@ from random import Random
 from typing import NamedTuple
 
 from mock_llm.errors import ApiError
-from mock_llm.ledger import Account, Caller
+from mock_llm.ledger.ledger import Account, Caller
 
 HEADER = b"x-mock-fault"
 _SPELLED = HEADER.decode()

@@ -20,9 +20,9 @@ from mock_llm.config import Settings
 from mock_llm.draws import Draw, Draws
 from mock_llm.errors import ApiError
 from mock_llm.faults import HEADER, Fault, Faults, ordered_fault
-from mock_llm.journal import ANSWERED, GONE, REFUSED, Entry
 from mock_llm.latency import Pace, Sleep
-from mock_llm.ledger import Account, Ledger, caller_of
+from mock_llm.ledger.journal import ANSWERED, GONE, REFUSED, Entry
+from mock_llm.ledger.ledger import Account, Ledger, caller_of
 from mock_llm.models import Models, Served
 from mock_llm.request_ids import request_id_of
 from mock_llm.usage import Asked, Usage, asked_usage

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mock_llm.faults import HEADER as FAULT_HEADER
-from mock_llm.ledger import TEAM_HEADER, USER_HEADER
+from mock_llm.ledger.ledger import TEAM_HEADER, USER_HEADER
 from mock_llm.request_ids import HEADER as REQUEST_ID_HEADER
 from mock_llm.usage import CACHED_HEADER, COMPLETION_HEADER, MOST_TOKENS, PROMPT_HEADER
 

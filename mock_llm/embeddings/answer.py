@@ -1,8 +1,8 @@
 """The vectors as OpenAI's list of embeddings."""
 
+from mock_llm.chat.pieces import encode
 from mock_llm.embeddings.request import EmbeddingsRequest
 from mock_llm.embeddings.vectors import in_base64, vector
-from mock_llm.pieces import encode
 from mock_llm.usage import Usage
 
 

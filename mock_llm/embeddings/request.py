@@ -2,9 +2,9 @@
 
 from typing import Any, NamedTuple
 
-from mock_llm.chat_request import TOKENS_PER_WORD
+from mock_llm.chat.parameters import out_of_range
+from mock_llm.chat.request import TOKENS_PER_WORD
 from mock_llm.errors import ApiError, empty_array, missing, wrong_type, wrong_value
-from mock_llm.parameters import out_of_range
 
 DIMENSIONS = 1536
 MOST_DIMENSIONS = 3072

@@ -4,7 +4,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from mock_llm.answering import Forms, answer_whole
-from mock_llm.chat_request import read_model, read_object
+from mock_llm.chat.request import read_model, read_object
 from mock_llm.embeddings.answer import embeddings_document, empty_document
 from mock_llm.embeddings.request import read_embeddings_request
 from mock_llm.embeddings.schema import OPERATIONS, PATH

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from mock_llm.chat.tool_messages import required_string
 from mock_llm.errors import wrong_type, wrong_value
-from mock_llm.tool_messages import required_string
 
 PARTS_OF_OTHERS = ("input_text", "input_image", "input_file", "input_audio")
 PARTS_OF_ASSISTANT = ("output_text", "refusal")

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from mock_llm.chat.pieces import CHARACTERS_PER_CHUNK, encode, pieces
 from mock_llm.delivery import Stream
-from mock_llm.pieces import CHARACTERS_PER_CHUNK, encode, pieces
 
 Event = dict[str, Any]
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from mock_llm.chat.pieces import encode
 from mock_llm.errors import ApiError, wrong_value
-from mock_llm.pieces import encode
 from mock_llm.responses.contents import content_parts
 
 FEWEST, MOST, DEFAULT = 1, 100, 20

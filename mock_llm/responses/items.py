@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from mock_llm.chat.messages import Conversation
+from mock_llm.chat.tool_messages import ToolResult, required_string
 from mock_llm.errors import ApiError, empty_array, missing, wrong_type, wrong_value
-from mock_llm.messages import Conversation
 from mock_llm.responses.contents import text_of_content
-from mock_llm.tool_messages import ToolResult, required_string
 
 ROLES = ("user", "assistant", "system", "developer")
 PASSED_OVER = (

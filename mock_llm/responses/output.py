@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from mock_llm.chat.sayings import LENGTH, Said
 from mock_llm.responses.items import History
-from mock_llm.sayings import LENGTH, Said
 
 
 def output_items(said: Said, key: str) -> list[dict[str, Any]]:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from mock_llm.chat.parameters import EFFORTS, SERVICE_TIERS, out_of_range
 from mock_llm.errors import wrong_type, wrong_value
 from mock_llm.metadata import check_metadata
-from mock_llm.parameters import EFFORTS, SERVICE_TIERS, out_of_range
 
 BOOLEANS = ("background", "parallel_tool_calls", "store", "stream")
 STRINGS = ("instructions", "previous_response_id", "prompt_cache_key", "safety_identifier", "user")

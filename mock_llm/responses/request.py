@@ -4,16 +4,16 @@ import json
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from mock_llm.chat_request import TOKENS_PER_WORD, ChatRequest, read_model
+from mock_llm.chat.messages import Conversation
+from mock_llm.chat.parameters import is_fixed
+from mock_llm.chat.request import TOKENS_PER_WORD, ChatRequest, read_model
+from mock_llm.chat.response_format import flat_content
+from mock_llm.chat.room import Room
+from mock_llm.chat.tool_calls import calls_for, introduction
 from mock_llm.errors import ApiError
-from mock_llm.messages import Conversation
-from mock_llm.parameters import is_fixed
-from mock_llm.response_format import flat_content
 from mock_llm.responses.items import History, read_conversation, read_items
 from mock_llm.responses.parameters import check_parameters
 from mock_llm.responses.tools import read_flat_toolbox
-from mock_llm.room import Room
-from mock_llm.tool_calls import calls_for, introduction
 
 _ABSENT = {"conversation": "Conversation", "prompt": "Prompt"}
 """What OpenAI keeps under an id and the mock does not."""

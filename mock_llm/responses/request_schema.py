@@ -4,14 +4,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from mock_llm.chat.parameters import EFFORTS, SERVICE_TIERS
+from mock_llm.chat.tools import LONGEST_NAME, MOST_TOOLS
 from mock_llm.metadata import Metadata
 from mock_llm.models_file import LONGEST_NAME as LONGEST_MODEL
-from mock_llm.parameters import EFFORTS, SERVICE_TIERS
 from mock_llm.responses.contents import PARTS_OF_OTHERS
 from mock_llm.responses.items import PASSED_OVER
 from mock_llm.responses.parameters import TRUNCATIONS
 from mock_llm.responses.tools import HOSTED
-from mock_llm.tools import LONGEST_NAME, MOST_TOOLS
 
 ToolName = Annotated[str, Field(pattern=rf"^[a-zA-Z0-9_-]{{1,{LONGEST_NAME}}}$")]
 

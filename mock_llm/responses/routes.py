@@ -9,13 +9,14 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from mock_llm.answering import Forms, answer_stream, answer_whole
-from mock_llm.chat_request import read_object
+from mock_llm.chat.pieces import encode
+from mock_llm.chat.request import read_object
+from mock_llm.chat.sayings import LENGTH, say
 from mock_llm.endpoint import Endpoint, headers_of
 from mock_llm.errors import ApiError
 from mock_llm.faults import Fault
-from mock_llm.ledger import Caller, caller_of
+from mock_llm.ledger.ledger import Caller, caller_of
 from mock_llm.mock import Call, Mock, Turn
-from mock_llm.pieces import encode
 from mock_llm.responses.answer import Answer
 from mock_llm.responses.events import stream_of
 from mock_llm.responses.input_items import kept_items, listed, read_page
@@ -24,7 +25,6 @@ from mock_llm.responses.output import history_after, output_items
 from mock_llm.responses.request import ResponsesRequest, previous_response, read_responses_request
 from mock_llm.responses.schema import ITEMS, ONE, OPERATIONS, PATH
 from mock_llm.responses.store import Kept, Store
-from mock_llm.sayings import LENGTH, say
 
 __all__ = ["OPERATIONS", "routes"]
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mock_llm.ledger import TEAM_HEADER, USER_HEADER
+from mock_llm.ledger.ledger import TEAM_HEADER, USER_HEADER
 from mock_llm.openapi import REFUSALS, Answered, Error, Operation, operation_id
 from mock_llm.openapi_headers import HEADERS
 from mock_llm.responses.answer_schema import Response, ResponseDeleted, ResponseInputItems

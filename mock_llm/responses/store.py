@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from typing import NamedTuple
 
-from mock_llm.ledger import Caller
+from mock_llm.ledger.ledger import Caller
 from mock_llm.responses.input_items import InputItem
 from mock_llm.responses.items import History
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from mock_llm.chat.tool_messages import required_string
+from mock_llm.chat.tools import NO_TOOLS, Toolbox, read_toolbox
 from mock_llm.errors import ApiError, wrong_value
-from mock_llm.tool_messages import required_string
-from mock_llm.tools import NO_TOOLS, Toolbox, read_toolbox
 
 HOSTED = (
     "file_search",

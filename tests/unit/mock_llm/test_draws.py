@@ -3,7 +3,7 @@ from hypothesis import strategies as st
 
 from mock_llm.draws import Choice, Draw, Draws
 from mock_llm.essays import ESSAYS
-from mock_llm.ledger import Caller, Ledger
+from mock_llm.ledger.ledger import Caller, Ledger
 from mock_llm.usage import TokenRange
 
 CALLERS = [Caller("dba", "alice"), Caller("dba", "bob"), Caller("support", "carol")]

@@ -5,7 +5,7 @@ import pytest
 from mock_llm import faults
 from mock_llm.errors import ApiError
 from mock_llm.faults import Fault, Faults, ordered_fault
-from mock_llm.ledger import Account, Caller, Totals
+from mock_llm.ledger.ledger import Account, Caller, Totals
 
 ALICE = Caller("dba", "alice")
 

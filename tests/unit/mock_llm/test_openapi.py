@@ -5,8 +5,8 @@ import pytest
 from starlette.routing import Route
 
 from mock_llm.app import create_app
-from mock_llm.chat_answer_schema import ChatCompletion
-from mock_llm.chat_schema import ChatCompletionRequest
+from mock_llm.chat.answer_schema import ChatCompletion
+from mock_llm.chat.schema import ChatCompletionRequest
 from mock_llm.config import Settings
 
 pytestmark = pytest.mark.anyio

@@ -1,10 +1,10 @@
 from typing import Any
 
+from mock_llm.chat.sayings import LENGTH, STOP, TOOL_CALLS, Said
+from mock_llm.chat.tool_calls import ToolCall
 from mock_llm.responses.answer import Answer
 from mock_llm.responses.items import History
 from mock_llm.responses.output import history_after, output_items
-from mock_llm.sayings import LENGTH, STOP, TOOL_CALLS, Said
-from mock_llm.tool_calls import ToolCall
 from mock_llm.usage import Usage
 
 TEXT = Said("one two three", (), STOP, 9)

@@ -1,12 +1,12 @@
 import json
 from typing import Any
 
+from mock_llm.chat.sayings import LENGTH, STOP, TOOL_CALLS, Said
+from mock_llm.chat.tool_calls import ToolCall
 from mock_llm.essays import ESSAYS
 from mock_llm.responses.answer import Answer
 from mock_llm.responses.events import stream_of
 from mock_llm.responses.output import output_items
-from mock_llm.sayings import LENGTH, STOP, TOOL_CALLS, Said
-from mock_llm.tool_calls import ToolCall
 from mock_llm.usage import Usage
 
 TEXT = Said(ESSAYS[0], (), STOP, 9)

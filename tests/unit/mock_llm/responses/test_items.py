@@ -2,10 +2,10 @@ from typing import Any
 
 import pytest
 
+from mock_llm.chat.messages import Conversation
+from mock_llm.chat.tool_messages import ToolResult
 from mock_llm.errors import ApiError
-from mock_llm.messages import Conversation
 from mock_llm.responses.items import PASSED_OVER, History, read_conversation, read_items
-from mock_llm.tool_messages import ToolResult
 
 
 def message(role: str = "user", content: Any = "one two") -> dict[str, Any]:

@@ -2,10 +2,10 @@ from typing import Any
 
 import pytest
 
+from mock_llm.chat.tool_calls import ToolCall
 from mock_llm.errors import ApiError
 from mock_llm.responses.items import History
 from mock_llm.responses.request import previous_response, read_responses_request
-from mock_llm.tool_calls import ToolCall
 
 HELLO: dict[str, Any] = {"input": "one two three four"}
 TOOL: dict[str, Any] = {

@@ -1,4 +1,4 @@
-from mock_llm.ledger import Caller
+from mock_llm.ledger.ledger import Caller
 from mock_llm.responses.input_items import InputItem
 from mock_llm.responses.items import History
 from mock_llm.responses.store import Kept, Store

@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
+from mock_llm.chat.tools import NO_TOOLS, Tool, Toolbox
 from mock_llm.errors import ApiError
 from mock_llm.responses.tools import HOSTED, read_flat_toolbox
-from mock_llm.tools import NO_TOOLS, Tool, Toolbox
 
 
 def function(name: str = "search", **members: Any) -> dict[str, Any]:
