@@ -90,8 +90,12 @@ def _basic(header: str) -> tuple[str, str]:
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
         raise invalid_client()
+    encoded = encoded.strip()
     try:
-        octets = base64.b64decode(encoded.strip(), validate=True)
+        octets = base64.b64decode(encoded, validate=True)
+        # Older Pythons take more padding than there is.
+        if base64.b64encode(octets) != encoded.encode():
+            raise invalid_client()
         client_id, _, secret = (_unquoted(each) for each in octets.partition(b":"))
     except ValueError:
         raise invalid_client() from None

@@ -43,6 +43,10 @@ fail-on = true
 """
 
 
+PROJECT = Path(__file__).parents[2]
+"""Whose hooks are to be found, wherever the tests are installed."""
+
+
 def try_all_of(url: str, folder: Path, hooks: str, *options: str, tables: str = "") -> None:
     """Raises AssertionError with Schemathesis's report where an answer is not what the document says.
 
@@ -57,7 +61,7 @@ def try_all_of(url: str, folder: Path, hooks: str, *options: str, tables: str = 
     tried = subprocess.run(
         [*command, "run", f"{url}/openapi.json", "--no-color", *options],
         cwd=folder,
-        env=os.environ | {"NO_PROXY": "127.0.0.1"},
+        env=os.environ | {"NO_PROXY": "127.0.0.1", "PYTHONPATH": os.fspath(PROJECT)},
         capture_output=True,
         text=True,
         check=False,

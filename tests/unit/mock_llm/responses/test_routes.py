@@ -277,6 +277,8 @@ def deepest() -> int:
 async def test_a_body_nested_too_deeply_is_refused(body: str) -> None:
     most = deepest()
     async with client() as http:
-        statuses = [(await http.post(URL, content=body % nested(depth))).status_code for depth in range(most - 8, most + 2)]
+        # How far below the reader's own bound it lies depends on the Python.
+        depths = [10, *range(most - 40, most + 2)]
+        statuses = [(await http.post(URL, content=body % nested(depth))).status_code for depth in depths]
         assert statuses == sorted(statuses)
         assert set(statuses) == {200, 400}
