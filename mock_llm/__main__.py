@@ -2,13 +2,11 @@
 
 import gc
 
-import uvloop
-
 from mock_llm.app import create_app
 from mock_llm.config import Settings
 from mock_llm.models_file import ModelsError
 from service.environment import parser_for, read_environment
-from service.http import listen, serve_together
+from service.http import listen, serve_until_signal
 from service.logs import configure_logging
 
 HELP = """\
@@ -36,10 +34,6 @@ def main() -> None:
     parser_for(Settings, "mock_llm", HELP).parse_args()
     settings = read_environment(Settings)
     configure_logging()
-    uvloop.run(_serve(settings))
-
-
-async def _serve(settings: Settings) -> None:
     try:
         app = create_app(settings)
     except ModelsError as error:
@@ -47,7 +41,7 @@ async def _serve(settings: Settings) -> None:
     # What is there now stays; the collector need not look at it again while calls wait.
     gc.collect()
     gc.freeze()
-    await serve_together((app, listen(settings.host, settings.port, "MOCK_LLM_PORT")), on_stop=app.stop)
+    serve_until_signal(app, listen(settings.host, settings.port, "MOCK_LLM_PORT"), app.stop)
 
 
 if __name__ == "__main__":

@@ -35,10 +35,6 @@ def server(app: Any) -> uvicorn.Server:
     return uvicorn.Server(_config(app))
 
 
-def serve(app: Any, host: str, port: int, variable: str) -> None:
-    server(app).run(sockets=[listen(host, port, variable)])
-
-
 def serve_until_signal(app: Any, listening: socket.socket, on_stop: Callable[[], object]) -> None:
     """One application, as `serve_together` serves it."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
